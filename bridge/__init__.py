@@ -1,0 +1,1 @@
+"""From the ledger to files and EVM chains, and back: export, import, replay, verify."""
