@@ -42,7 +42,7 @@ def empty_root(hash_function: HashFunction = keccak) -> bytes:
     return hash_function(b"")
 
 
-def root(leaves: Iterable[bytes], hash_function: HashFunction = keccak) -> bytes:
+def root(leaves: Iterable[bytes], *, hash_function: HashFunction = keccak) -> bytes:
     """Return the root of the tree over `leaves`, in one pass and O(log n) memory."""
     return Frontier(hash_function=hash_function).extend(leaves).root()
 
@@ -79,7 +79,7 @@ class Frontier:
         return self.extend((leaf,))
 
     def extend(self, leaves: Iterable[bytes]) -> Frontier:
-        """Return the frontier with `leaves` appended in their order; O(1) hashes a leaf on average."""
+        """Return the frontier with `leaves` appended in their order, at about two hashes each."""
         hash_function, size, peaks = self.hash_function, self.size, list(self.peaks)
         for leaf in leaves:
             node = hash_function(b"\x00" + leaf)
@@ -163,27 +163,28 @@ def consistency_ranges(old_size: int, new_size: int) -> tuple[LeafRange, ...]:
 
 
 def inclusion_proof(
-    leaves: Sequence[bytes], index: int, hash_function: HashFunction = keccak
+    leaves: Sequence[bytes], index: int, *, hash_function: HashFunction = keccak
 ) -> tuple[bytes, ...]:
     """Return the audit path of the leaf at `index` (from 0) in the tree over `leaves`."""
     ranges = inclusion_ranges(index, len(leaves))
-    return tuple(root(leaves[start:end], hash_function) for start, end in ranges)
+    return tuple(root(leaves[start:end], hash_function=hash_function) for start, end in ranges)
 
 
 def consistency_proof(
-    leaves: Sequence[bytes], old_size: int, hash_function: HashFunction = keccak
+    leaves: Sequence[bytes], old_size: int, *, hash_function: HashFunction = keccak
 ) -> tuple[bytes, ...]:
     """Return the proof that the tree over `leaves` extends the one over its first `old_size`."""
     ranges = consistency_ranges(old_size, len(leaves))
-    return tuple(root(leaves[start:end], hash_function) for start, end in ranges)
+    return tuple(root(leaves[start:end], hash_function=hash_function) for start, end in ranges)
 
 
-def verify_inclusion(  # noqa: PLR0913 - exactly the inputs of RFC 9162, section 2.1.3.2
+def verify_inclusion(
     leaf: bytes,
     index: int,
     size: int,
     proof: Sequence[bytes],
-    expected_root: bytes,
+    root: bytes,
+    *,
     hash_function: HashFunction = keccak,
 ) -> bool:
     """Tell whether `proof` shows `leaf` at `index` (from 0) of the tree of `size` and that root.
@@ -191,7 +192,7 @@ def verify_inclusion(  # noqa: PLR0913 - exactly the inputs of RFC 9162, section
     RFC 9162, section 2.1.3.2; fn and sn are its names. False for anything malformed.
     """
     # Joined nodes carry no lengths: one of 31 bytes and one of 33 would hash like a true pair.
-    if not 0 <= index < size or not _are_nodes((*proof, expected_root)):
+    if not 0 <= index < size or not _are_nodes((*proof, root)):
         return False
     fn, sn, reached = index, size - 1, leaf_hash(leaf, hash_function)
     for node in proof:
@@ -203,15 +204,16 @@ def verify_inclusion(  # noqa: PLR0913 - exactly the inputs of RFC 9162, section
         else:
             reached = node_hash(reached, node, hash_function)
         fn, sn = fn >> 1, sn >> 1
-    return sn == 0 and reached == expected_root
+    return sn == 0 and reached == root
 
 
-def verify_consistency(  # noqa: PLR0913 - exactly the inputs of RFC 9162, section 2.1.4.2
+def verify_consistency(
     old_size: int,
     new_size: int,
     proof: Sequence[bytes],
     old_root: bytes,
     new_root: bytes,
+    *,
     hash_function: HashFunction = keccak,
 ) -> bool:
     """Tell whether `proof` shows that the tree with `new_root` only appended to the old one.
