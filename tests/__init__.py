@@ -1,0 +1,1 @@
+"""The suite: its databases and nodes are real, started by `conftest.py` on demand."""
