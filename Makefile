@@ -2,7 +2,7 @@
 # `make help` lists the targets; `make clean`, then `make PYTHON=python3.13 test`, tries another Python.
 
 PYTHON ?= python3
-PYTEST_FLAGS ?=
+PYTEST_FLAGS ?= --numprocesses=auto --dist=worksteal
 
 BIN := .venv/bin
 SITE = $(shell echo .venv/lib/python3*/site-packages)

@@ -1,0 +1,1 @@
+"""The house inspects itself: directions, sizes, exceptions to the rules, packaging."""
