@@ -67,5 +67,5 @@ $(PYTHON_READY): pyproject.toml constraints.txt
 # npm must be the wheel's own, run by the wheel's Node.js: Hardhat needs Node.js >= 22.13, and an older
 # npm silently leaves out its native package. No install script is needed by anything here.
 $(NODE_READY): contracts/package.json contracts/package-lock.json | $(PYTHON_READY)
-	cd contracts && PATH="$(NODE_BIN):$$PATH" $(NPM) ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	cd contracts && PATH="$(NODE_BIN):$$PATH" $(NPM) ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error
 	touch $@

@@ -45,7 +45,8 @@ def test_a_node_forgets(node: Node, _time: int) -> None:
     someone = "0x" + "12" * 20
     assert node.rpc("eth_getBalance", someone, "latest") == "0x0"
     sender = node.rpc("eth_accounts")[0]
-    node.rpc("eth_sendTransaction", {"from": sender, "to": someone, "value": "0x1"})
+    sent = node.rpc("eth_sendTransaction", {"from": sender, "to": someone, "value": "0x1"})
+    assert node.receipt(sent)["status"] == "0x1"
     assert node.rpc("eth_getBalance", someone, "latest") == "0x1"
 
 

@@ -86,6 +86,16 @@ class Node:
             raise RpcError(answer["error"])
         return answer["result"]
 
+    def receipt(self, transaction_hash: str, *, seconds: float = 10.0) -> dict[str, Any]:
+        """Wait until a transaction is mined (Anvil answers before it has) and return its receipt."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            found: dict[str, Any] | None = self.rpc("eth_getTransactionReceipt", transaction_hash)
+            if found:
+                return found
+            time.sleep(0.01)
+        raise TimeoutError(f"{transaction_hash} was not mined within {seconds} s")
+
     def stop(self) -> None:
         """Stop the node as its operator would."""
         self._guardian.stop(self.process)
