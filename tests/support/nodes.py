@@ -87,7 +87,7 @@ class Node:
         return answer["result"]
 
     def receipt(self, transaction_hash: str, *, seconds: float = 10.0) -> dict[str, Any]:
-        """Wait until a transaction is mined (Anvil answers before it has) and return its receipt."""
+        """Return a transaction's receipt once it is mined: Anvil answers before it has."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             found: dict[str, Any] | None = self.rpc("eth_getTransactionReceipt", transaction_hash)
