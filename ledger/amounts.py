@@ -62,8 +62,11 @@ def format_amount(amount: int, decimals: int) -> str:
     """Return `amount` (base units) as whole tokens: exact, plain, without trailing zeros.
 
     The inverse of `parse_amount` for every amount and any number of decimals.
+
+    Raises:
+        FieldError: `amount` is none.
     """
-    digits = str(amount).rjust(decimals + 1, "0")
+    digits = str(check_amount(amount)).rjust(decimals + 1, "0")
     whole, fraction = digits[: len(digits) - decimals], digits[len(digits) - decimals :]
     fraction = fraction.rstrip("0")
     return f"{whole}.{fraction}" if fraction else whole

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ledger.hashing import keccak, keccak_text
+from ledger.hashing import keccak, keccak_text, keccak_unique_text
 
 if TYPE_CHECKING:
     from ledger.model import AssetTerms, Batch, EntryWords, Metadata, Seal
@@ -102,9 +102,9 @@ def metadata_struct(metadata: Metadata) -> bytes:
         _METADATA
         + keccak_text(metadata.reason)
         + keccak_text(metadata.reference_type)
-        + keccak_text(metadata.reference_id)
-        + keccak_text(metadata.memo)
-        + keccak_text(metadata.idempotency_key)
+        + keccak_unique_text(metadata.reference_id)
+        + keccak_unique_text(metadata.memo)
+        + keccak_unique_text(metadata.idempotency_key)
         + metadata.group
         + keccak_text(metadata.kind)
         + metadata.cause
@@ -166,6 +166,4 @@ def link_struct(account_id: str, wallet: bytes, chain_id: int) -> bytes:
 
 def claim_struct(key: bytes, wallet: bytes, nonce: int, deadline: int) -> bytes:
     """Return hashStruct of `Claim`; `deadline` in seconds since 1970, as Solidity has it."""
-    return keccak(
-        _CLAIM + key + address_word(wallet) + uint_word(nonce) + uint_word(deadline)
-    )
+    return keccak(_CLAIM + key + address_word(wallet) + uint_word(nonce) + uint_word(deadline))

@@ -58,7 +58,7 @@ class RefusedError(LedgerError):
 
     def __init__(self, rule: Rule, message: str) -> None:
         """Refuse by `rule`; `message` says what was wrong and what to do."""
-        super().__init__(message)
+        super().__init__(rule, message)
         self.rule = rule
         self.message = message
 
@@ -72,6 +72,7 @@ class FieldError(RefusedError, ValueError):
     def __init__(self, field: str, message: str) -> None:
         """Refuse the value of `field`."""
         super().__init__(Rule.INVALID_FIELD, f"{field}: {message}")
+        self.args = (field, message)  # what pickle calls this with, between processes
         self.field = field
 
 

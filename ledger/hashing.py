@@ -22,3 +22,11 @@ def keccak(data: bytes) -> bytes:
 def keccak_text(text: str) -> bytes:
     """Return keccak-256 of the UTF-8 bytes of `text`. Cached: reasons and symbols repeat."""
     return _keccak256(text.encode())
+
+
+def keccak_unique_text(text: str) -> bytes:
+    """Return the same as `keccak_text`, of text that seldom repeats unless it is empty.
+
+    Not cached: a miss costs more than the hash, and a cache full of memos holds 256 MB.
+    """
+    return _keccak256(text.encode()) if text else KECCAK_EMPTY

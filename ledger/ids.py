@@ -14,7 +14,6 @@ from ledger.encoding import (
     digest,
     entry_struct,
     group_struct,
-    ledger_domain,
     link_struct,
     metadata_struct,
     seal_struct,

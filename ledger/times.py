@@ -17,15 +17,17 @@ def microseconds(moment: datetime, field: str = "timestamp") -> int:
     """Return the microseconds from 1970 to `moment`, exactly (no float in between).
 
     Raises:
-        FieldError: naming `field`, if `moment` is no datetime, has no offset, or is before 1970.
+        FieldError: naming `field`, if `moment` is no datetime, has no offset, or is not from
+            1970 to 9999 in UTC.
     """
     if not isinstance(moment, datetime):
         raise FieldError(field, f"must be a datetime, not {type(moment).__name__}")
     if moment.utcoffset() is None:
         raise FieldError(field, f"{moment.isoformat()} has no offset; give one, such as UTC")
-    if moment < _EPOCH:
-        raise FieldError(field, f"{moment.isoformat()} is before 1970")
-    return (moment - _EPOCH) // _MICROSECOND
+    timestamp = (moment - _EPOCH) // _MICROSECOND
+    if not 0 <= timestamp <= MAX_MICROSECONDS:
+        raise FieldError(field, f"{moment.isoformat()} is not from 1970 to 9999 in UTC")
+    return timestamp
 
 
 def moment_of(timestamp: int) -> datetime:
@@ -41,7 +43,7 @@ def parse_moment(text: str, field: str = "since") -> datetime:
     """
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+    except (TypeError, ValueError):
         raise FieldError(field, f"{text!r} is not ISO 8601 like 2026-01-31T12:00:00Z") from None
     microseconds(moment, field)
     return moment.astimezone(UTC)
