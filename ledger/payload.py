@@ -66,10 +66,9 @@ def decode_payload(payload: bytes) -> tuple[Record, ...]:
     records, used, end = _decode_records(payload, start, n_records, table, 10**scale_exp)
     if end != len(payload):
         raise FieldError("payload", f"{len(payload) - end} bytes follow the last record")
-    if len(used) < len(table):
-        unused = min(set(range(1, len(table))) - used, default=0)
-        if unused:
-            raise FieldError(f"payload.accounts[{unused}]", "no record uses it")
+    unused = set(range(1, len(table))) - used
+    if unused:
+        raise FieldError(f"payload.accounts[{min(unused)}]", "no record uses it")
     largest = _largest_scale(record.amount for record in records)
     if scale_exp != largest:
         raise FieldError("payload.scaleExp", f"is {scale_exp}; these amounts have {largest}")

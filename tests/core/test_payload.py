@@ -12,7 +12,7 @@ from ledger.amounts import MAX_AMOUNT
 from ledger.errors import FieldError
 from ledger.hashing import keccak
 from ledger.model import ZERO_ADDRESS, Address, Record
-from ledger.payload import MAX_TABLE, decode_payload, encode_payload
+from ledger.payload import decode_payload, encode_payload
 from tests.core.golden import vectors
 from tests.core.strategies import records
 
@@ -105,6 +105,7 @@ TOO_MUCH = "payload.records[1].mantissa"
     [
         (b"", "payload"),
         (payload()[:7], "payload"),
+        (payload()[:8], "payload.nAccounts"),
         (payload(version=0), "payload.version"),
         (payload(version=255), "payload.version"),
         (payload(scale=78), "payload.scaleExp"),
@@ -147,6 +148,12 @@ def test_a_payload_that_is_not_canonical_is_refused_by_part(refused: bytes, fiel
     assert refusal.value.field == field
 
 
+def test_an_amount_above_a_uint256_is_told_from_a_leading_zero() -> None:
+    too_much = payload(scale=77, body=("0000 0001 02 0101", "0001 0002 01 01"))
+    with pytest.raises(FieldError, match=r"above 2\*\*256 - 1"):
+        decode_payload(too_much)
+
+
 @pytest.mark.parametrize("other", [None, "0x01", bytearray(payload()), memoryview(payload()), 1])
 def test_only_bytes_are_a_payload(other: object) -> None:
     with pytest.raises(FieldError) as refusal:
@@ -176,7 +183,7 @@ def test_records_that_have_no_payload_are_refused(moved: list[Record], field: st
 
 
 def test_a_table_holds_65_535_addresses_with_zero() -> None:
-    holders = [Address(n.to_bytes(20, "big")) for n in range(1, MAX_TABLE)]
+    holders = [Address(n.to_bytes(20, "big")) for n in range(1, 65_535)]
     moved = [Record(ZERO_ADDRESS, holder, 1) for holder in holders]
     assert decode_payload(encode_payload(moved)) == tuple(moved)
     with pytest.raises(FieldError) as refusal:
@@ -185,12 +192,20 @@ def test_a_table_holds_65_535_addresses_with_zero() -> None:
 
 
 def test_more_records_than_a_u32_counts_are_refused() -> None:
-    class Endless(list[Record]):
-        def __len__(self) -> int:
-            return 2**32
+    class Claiming(list[Record]):
+        """No records that say they are `claimed`: four billion take too long to make."""
 
+        claimed = 0
+
+        def __len__(self) -> int:
+            return self.claimed
+
+    records_ = Claiming()
+    records_.claimed = 2**32 - 1
+    assert encode_payload(records_)[4:8] == b"\xff" * 4
+    records_.claimed = 2**32
     with pytest.raises(FieldError) as refusal:
-        encode_payload(Endless())
+        encode_payload(records_)
     assert refusal.value.field == "payload.records"
 
 
