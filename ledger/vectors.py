@@ -7,10 +7,7 @@ depends on, as the file states them, so that one wrong value is one difference.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ledger import ids
 from ledger.addresses import (
@@ -21,16 +18,17 @@ from ledger.addresses import (
     entry_blind,
     normalize_account_id,
 )
-from ledger.amounts import check_uint
+from ledger.documents import Part
 from ledger.encoding import TYPES, address_word, ledger_domain, uint_word
 from ledger.errors import FieldError
 from ledger.hashing import keccak, keccak_text
 from ledger.merkle import Frontier
-from ledger.model import Address, AssetTerms, Batch, EntryWords, Hash32, Metadata, Record, Seal
+from ledger.model import AssetTerms, Batch, EntryWords, Hash32, Metadata, Record, Seal
 from ledger.payload import decode_payload, encode_payload
 
-_DECIMAL: Final = re.compile(r"0|[1-9][0-9]{0,77}")
-_HEX: Final = re.compile(r"0x(?:[0-9a-fA-F]{2})*")
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
 _TRANSFER: Final = Hash32(keccak_text("Transfer(address,address,uint256)"))
 _REFUSED: Final = "refused"
 
@@ -64,10 +62,10 @@ def checks(document: object) -> Iterator[Check]:
         FieldError: naming the key, if a value is missing, malformed, or of no part of the format
             (a value that nothing checks would pass for a checked one).
     """
-    file = _Part(document)
+    file = Part(document)
     domain = ledger_domain(file["ledgerId"].hash32())
     yield from _check_ledger(file, domain)
-    for account in file["accounts"].items():
+    for account in file["accounts"].items(at_least=1):
         yield from _check_account(file, account)
     yield from _check_journal(file, domain)
     yield from _check_batch(file, domain)
@@ -75,196 +73,126 @@ def checks(document: object) -> Iterator[Check]:
     yield from _check_link_and_claim(file, domain)
     for entry, log in file.pairs("entries", "logs"):
         yield from _check_log(entry["entry"], log)
-    for example in file["payloads"].items():
+    for example in file["payloads"].items(at_least=1):
         yield from _check_payload(example)
-    for refused in file["refusedPayloads"].items():
+    for refused in file["refusedPayloads"].items(at_least=1):
         outcome = _decoded(refused["payload"].hex_bytes())
         yield Check(refused["payload"].name, _REFUSED, outcome[: len(_REFUSED)])
     for name, text in TYPES.items():
-        yield file["types"][name].text_check(text)
+        yield _text_check(file["types"][name], text)
     file.refuse_unread()
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """A value of the file under its name; reading it as anything else names it in the refusal."""
-
-    value: object
-    name: str = ""
-    read: set[str] = field(default_factory=set)
-    """Names of all leaves read so far, shared by all parts of one file."""
-
-    def __getitem__(self, key: str) -> _Part:
-        name = f"{self.name}.{key}" if self.name else key
-        if not isinstance(self.value, Mapping):
-            raise FieldError(self.name or "document", "must be an object")
-        if key not in self.value:
-            raise FieldError(name, "is missing")
-        return _Part(self.value[key], name, self.read)
-
-    def items(self) -> list[_Part]:
-        """Return the parts of a list."""
-        if not isinstance(self.value, list):
-            raise FieldError(self.name, "must be a list")
-        return [_Part(v, f"{self.name}[{at}]", self.read) for at, v in enumerate(self.value)]
-
-    def pairs(self, one: str, other: str, extra: int = 0) -> list[tuple[_Part, _Part]]:
-        """Return two lists in step; `other` must be longer by `extra`, which are left out."""
-        these, those = self[one].items(), self[other].items()
-        if len(those) != len(these) + extra:
-            expected = f"{len(these) + extra} items, for {len(these)} {one}"
-            raise FieldError(self[other].name, f"must have {expected}, not {len(those)}")
-        return list(zip(these, those[extra:], strict=True))
-
-    def text(self) -> str:
-        """Return text that has a UTF-8 form (JSON can write surrogates that have none)."""
-        self.read.add(self.name)
-        if not isinstance(self.value, str):
-            raise FieldError(self.name, "must be text")
-        if any("\ud800" <= character <= "\udfff" for character in self.value):
-            raise FieldError(self.name, "holds a lone surrogate")
-        return self.value
-
-    def uint(self, bits: int) -> int:
-        """Return an integer, written as such or, beyond what JSON keeps, as decimal text."""
-        self.read.add(self.name)
-        if isinstance(self.value, str) and _DECIMAL.fullmatch(self.value):
-            return check_uint(int(self.value), bits, self.name)
-        return check_uint(self.value, bits, self.name)
-
-    def hash32(self) -> Hash32:
-        """Return 32 bytes written in hex."""
-        return Hash32.parse(self.text(), self.name)
-
-    def address(self) -> Address:
-        """Return an address; mixed case must be its EIP-55 checksum."""
-        return Address.parse(self.text(), self.name)
-
-    def hex_bytes(self) -> bytes:
-        """Return any number of bytes written in hex."""
-        if not _HEX.fullmatch(self.text()):
-            raise FieldError(self.name, "must be 0x and an even number of hex digits")
-        return bytes.fromhex(self.text()[2:])
-
-    def text_check(self, computed: str) -> Check:
-        """Return the check of a text."""
-        return Check(self.name, self.text(), computed)
-
-    def uint_check(self, computed: int, bits: int = 256) -> Check:
-        """Return the check of an integer."""
-        return Check(self.name, str(self.uint(bits)), str(computed))
-
-    def hash_check(self, computed: bytes) -> Check:
-        """Return the check of 32 bytes."""
-        return Check(self.name, str(self.hash32()), str(Hash32(computed)))
-
-    def refuse_unread(self) -> None:
-        """Refuse the first leaf that nobody has read, unless it is an "about"."""
-        if isinstance(self.value, Mapping):
-            for key in self.value:
-                self[key].refuse_unread()
-        elif isinstance(self.value, list):
-            for item in self.items():
-                item.refuse_unread()
-        elif self.name not in self.read and self.name.rpartition(".")[2] != "about":
-            raise FieldError(self.name, "is no part of the format, so nothing can check it")
+def _text_check(part: Part, computed: str) -> Check:
+    """Return the check of a text."""
+    return Check(part.name, part.text(), computed)
 
 
-def _check_ledger(file: _Part, domain: bytes) -> Iterator[Check]:
+def _uint_check(part: Part, computed: int) -> Check:
+    """Return the check of an integer."""
+    return Check(part.name, str(part.uint(256)), str(computed))
+
+
+def _hash_check(part: Part, computed: bytes) -> Check:
+    """Return the check of 32 bytes."""
+    return Check(part.name, str(part.hash32()), str(Hash32(computed)))
+
+
+def _check_ledger(file: Part, domain: bytes) -> Iterator[Check]:
     """Check the values that belong to the whole ledger."""
     asset = file["asset"]
     terms = AssetTerms(asset["symbol"].text(), asset["name"].text(), asset["decimals"].uint(8))
-    yield file["ledgerChainId"].uint_check(ids.ledger_chain_id(file["ledgerId"].hash32()))
-    yield asset["id"].hash_check(ids.asset_id(terms))
-    yield file["domainSeparator"].hash_check(domain)
+    yield _uint_check(file["ledgerChainId"], ids.ledger_chain_id(file["ledgerId"].hash32()))
+    yield _hash_check(asset["id"], ids.asset_id(terms))
+    yield _hash_check(file["domainSeparator"], domain)
 
 
-def _check_account(file: _Part, account: _Part) -> Iterator[Check]:
+def _check_account(file: Part, account: Part) -> Iterator[Check]:
     """Check one account from its name to its address."""
     account_id = normalize_account_id(account["account_id"].text(), account["account_id"].name)
     blind, key, salt = (account[name].hash32() for name in ("blind", "key", "salt"))
-    yield account["blind"].hash_check(account_blind(file["pepper"].hash32(), account_id))
-    yield account["key"].hash_check(account_key(blind, account_id))
+    yield _hash_check(account["blind"], account_blind(file["pepper"].hash32(), account_id))
+    yield _hash_check(account["key"], account_key(blind, account_id))
     registrar = file["registrar"].address()
-    yield account["salt"].hash_check(account_salt(file["ledgerId"].hash32(), key, registrar))
+    yield _hash_check(account["salt"], account_salt(file["ledgerId"].hash32(), key, registrar))
     factory, code = file["create2"]["factory"].address(), file["create2"]["initCodeHash"].hash32()
     stated = str(account["address"].address())
     yield Check(account["address"].name, stated, str(create2_address(factory, salt, code)))
 
 
-def _check_journal(file: _Part, domain: bytes) -> Iterator[Check]:
+def _check_journal(file: Part, domain: bytes) -> Iterator[Check]:
     """Check the first head, the group, every entry with its head, and the root after each."""
     asset, group = file["asset"]["id"].hash32(), file["group"]["value"]
-    yield file["head0"].hash_check(ids.first_head(domain, asset))
+    yield _hash_check(file["head0"], ids.first_head(domain, asset))
     members = (group["asset"].hash32(), group["seq"].uint(64), group["count"].uint(32))
-    yield file["group"]["id"].hash_check(ids.group_id(domain, *members))
+    yield _hash_check(file["group"]["id"], ids.group_id(domain, *members))
     heads = [file["head0"], *(entry["head"] for entry in file["entries"].items())]
     for seq, (before, part) in enumerate(zip(heads, file["entries"].items(), strict=False), 1):
         metadata, entry = _metadata(part["metadata"]), _entry(part["entry"])
         blind = entry_blind(file["pepper"].hash32(), asset, seq)
-        yield part["metadata"]["blind"].hash_check(blind)
-        yield part["entry"]["asset"].hash_check(asset)
-        yield part["entry"]["seq"].uint_check(seq)
-        yield part["entry"]["ref"].hash_check(ids.metadata_ref(metadata))
-        yield part["id"].hash_check(ids.entry_id(domain, entry))
-        yield part["head"].hash_check(ids.next_head(before.hash32(), part["id"].hash32()))
+        yield _hash_check(part["metadata"]["blind"], blind)
+        yield _hash_check(part["entry"]["asset"], asset)
+        yield _uint_check(part["entry"]["seq"], seq)
+        yield _hash_check(part["entry"]["ref"], ids.metadata_ref(metadata))
+        yield _hash_check(part["id"], ids.entry_id(domain, entry))
+        yield _hash_check(part["head"], ids.next_head(before.hash32(), part["id"].hash32()))
     yield from _check_roots(file)
 
 
-def _check_roots(file: _Part) -> Iterator[Check]:
+def _check_roots(file: Part) -> Iterator[Check]:
     """Check the root of the tree over no entry, the first, the first two, and so on."""
     frontier, steps = Frontier(), file.pairs("entries", "treeRoots", extra=1)
-    yield file["treeRoots"].items()[0].hash_check(frontier.root())
+    yield _hash_check(file["treeRoots"].items()[0], frontier.root())
     for entry, root in steps:
         frontier = frontier.append(entry["id"].hash32())
-        yield root.hash_check(frontier.root())
+        yield _hash_check(root, frontier.root())
 
 
-def _check_batch(file: _Part, domain: bytes) -> Iterator[Check]:
+def _check_batch(file: Part, domain: bytes) -> Iterator[Check]:
     """Check the batch against the entries, heads and roots that it takes in."""
     part, entries = file["batch"], file["entries"].items()
     batch = _batch(part)
     if not 1 <= batch.first_seq <= batch.last_seq <= len(entries):
         raise FieldError("batch.lastSeq", f"must be firstSeq .. {len(entries)}, all from 1")
     heads = [file["head0"], *(entry["head"] for entry in entries)]
-    yield part["asset"].hash_check(file["asset"]["id"].hash32())
-    yield part["prevHead"].hash_check(heads[batch.first_seq - 1].hash32())
-    yield part["newHead"].hash_check(heads[batch.last_seq].hash32())
-    yield part["treeRoot"].hash_check(file["treeRoots"].items()[batch.last_seq].hash32())
-    yield part["payloadHash"].hash_check(keccak(part["payload"].hex_bytes()))
+    yield _hash_check(part["asset"], file["asset"]["id"].hash32())
+    yield _hash_check(part["prevHead"], heads[batch.first_seq - 1].hash32())
+    yield _hash_check(part["newHead"], heads[batch.last_seq].hash32())
+    yield _hash_check(part["treeRoot"], file["treeRoots"].items()[batch.last_seq].hash32())
+    yield _hash_check(part["payloadHash"], keccak(part["payload"].hex_bytes()))
     records = [_record(e["entry"]) for e in entries[batch.first_seq - 1 : batch.last_seq]]
     yield Check(part["payload"].name, _hex(part["payload"].hex_bytes()), _encoded(records))
-    yield part["id"].hash_check(ids.batch_id(domain, batch))
+    yield _hash_check(part["id"], ids.batch_id(domain, batch))
 
 
-def _check_history_and_seals(file: _Part, domain: bytes) -> Iterator[Check]:
+def _check_history_and_seals(file: Part, domain: bytes) -> Iterator[Check]:
     """Check the on-chain history (before and after the one batch) and every seal."""
     history = file["history"].items()
     if len(history) != 2:  # noqa: PLR2004 (history_0, and history_1 after the one batch)
         raise FieldError("history", f"must have 2 items, not {len(history)}")
-    yield history[0].hash_check(file["head0"].hash32())
+    yield _hash_check(history[0], file["head0"].hash32())
     batch = file["batch"]["id"].hash32()
-    yield history[1].hash_check(ids.next_history(history[0].hash32(), batch))
-    for part in file["seals"].items():
-        yield part["id"].hash_check(ids.seal_id(domain, _seal(part)))
+    yield _hash_check(history[1], ids.next_history(history[0].hash32(), batch))
+    for part in file["seals"].items(at_least=1):
+        yield _hash_check(part["id"], ids.seal_id(domain, _seal(part)))
 
 
-def _check_link_and_claim(file: _Part, domain: bytes) -> Iterator[Check]:
+def _check_link_and_claim(file: Part, domain: bytes) -> Iterator[Check]:
     """Check the two digests that wallets sign."""
     link, claim = file["link"], file["claim"]
     account_id = normalize_account_id(link["accountId"].text(), link["accountId"].name)
     wallet, chain_id = link["wallet"].address(), link["chainId"].uint(256)
-    yield link["digest"].hash_check(ids.link_digest(domain, account_id, wallet, chain_id))
+    yield _hash_check(link["digest"], ids.link_digest(domain, account_id, wallet, chain_id))
     token = claim["domain"]
-    yield token["version"].text_check("1")
+    yield _text_check(token["version"], "1")
     name, chain_id = token["name"].text(), token["chainId"].uint(256)
     token_domain = ids.claim_domain(name, chain_id, token["verifyingContract"].address())
     key, wallet = claim["key"].hash32(), claim["wallet"].address()
     nonce, deadline = claim["nonce"].uint(256), claim["deadline"].uint(256)
-    yield claim["digest"].hash_check(ids.claim_digest(token_domain, key, wallet, nonce, deadline))
+    yield _hash_check(claim["digest"], ids.claim_digest(token_domain, key, wallet, nonce, deadline))
 
 
-def _check_log(entry: _Part, log: _Part) -> Iterator[Check]:
+def _check_log(entry: Part, log: Part) -> Iterator[Check]:
     """Check an entry's `Transfer` log (EIP-20): three topics, and the amount as its data."""
     from_, to, amount = _record(entry)
     topics = log["topics"].items()
@@ -272,20 +200,20 @@ def _check_log(entry: _Part, log: _Part) -> Iterator[Check]:
     if len(topics) != len(computed):
         raise FieldError(log["topics"].name, f"must have {len(computed)} items")
     for topic, word in zip(topics, computed, strict=True):
-        yield topic.hash_check(word)
-    yield log["data"].hash_check(uint_word(amount))
+        yield _hash_check(topic, word)
+    yield _hash_check(log["data"], uint_word(amount))
 
 
-def _check_payload(example: _Part) -> Iterator[Check]:
+def _check_payload(example: Part) -> Iterator[Check]:
     """Check a payload in both directions, and its hash."""
     records = tuple(_record(record) for record in example["records"].items())
     payload = example["payload"].hex_bytes()
     yield Check(example["payload"].name, _hex(payload), _encoded(records))
     yield Check(example["records"].name, str(records), _decoded(payload))
-    yield example["payloadHash"].hash_check(keccak(payload))
+    yield _hash_check(example["payloadHash"], keccak(payload))
 
 
-def _encoded(records: list[Record] | tuple[Record, ...]) -> str:
+def _encoded(records: Sequence[Record]) -> str:
     """Return the payload of `records` in hex, or why they have none."""
     try:
         return _hex(encode_payload(records))
@@ -306,12 +234,12 @@ def _hex(some: bytes) -> str:
     return "0x" + some.hex()
 
 
-def _record(part: _Part) -> Record:
+def _record(part: Part) -> Record:
     """Read the three values of an entry that a chain sees."""
     return Record(part["from"].address(), part["to"].address(), part["amount"].uint(256))
 
 
-def _metadata(part: _Part) -> Metadata:
+def _metadata(part: Part) -> Metadata:
     """Read the metadata of an entry."""
     return Metadata(
         reason=part["reason"].text(),
@@ -326,7 +254,7 @@ def _metadata(part: _Part) -> Metadata:
     )
 
 
-def _entry(part: _Part) -> EntryWords:
+def _entry(part: Part) -> EntryWords:
     """Read the seven words of an entry."""
     from_, to, amount = _record(part)
     return EntryWords(
@@ -340,7 +268,7 @@ def _entry(part: _Part) -> EntryWords:
     )
 
 
-def _batch(part: _Part) -> Batch:
+def _batch(part: Part) -> Batch:
     """Read the words of a batch."""
     return Batch(
         asset=part["asset"].hash32(),
@@ -354,7 +282,7 @@ def _batch(part: _Part) -> Batch:
     )
 
 
-def _seal(part: _Part) -> Seal:
+def _seal(part: Part) -> Seal:
     """Read the words of a seal."""
     return Seal(
         number=part["number"].uint(64),
