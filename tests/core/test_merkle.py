@@ -409,6 +409,14 @@ def test_the_empty_frontier_is_eight_zero_bytes() -> None:
     assert Frontier.from_bytes(bytes(8)).root() == empty_root()
 
 
+def test_a_tree_ends_at_a_u64() -> None:
+    full = Frontier(2**64 - 1, (bytes(32),) * 64)
+    assert Frontier.from_bytes(full.to_bytes()) == full
+    with pytest.raises(FieldError) as refusal:
+        full.append(b"leaf")
+    assert refusal.value.field == "frontier.size"
+
+
 THREE = Frontier().extend(LEAVES[:3]).to_bytes()
 
 

@@ -148,10 +148,21 @@ def test_a_payload_that_is_not_canonical_is_refused_by_part(refused: bytes, fiel
     assert refusal.value.field == field
 
 
-def test_an_amount_above_a_uint256_is_told_from_a_leading_zero() -> None:
-    too_much = payload(scale=77, body=("0000 0001 02 0101", "0001 0002 01 01"))
-    with pytest.raises(FieldError, match=r"above 2\*\*256 - 1"):
-        decode_payload(too_much)
+@pytest.mark.parametrize(
+    ("scale", "record", "message"),
+    [
+        (0, "0001 0002 20 ff", "past the payload's end"),
+        (0, "0001 0002 20 00" + "ff" * 31, "leading zero"),
+        (0, "0001 0002 02 0007", "leading zero"),
+        (77, "0001 0002 01 02", r"above 2\*\*256 - 1"),
+        (77, "0001 0002 02 0101", r"above 2\*\*256 - 1"),
+        (77, "0001 0002 20" + "ff" * 32, r"above 2\*\*256 - 1"),
+    ],
+)
+def test_what_is_wrong_with_a_mantissa_is_said(scale: int, record: str, message: str) -> None:
+    with pytest.raises(FieldError, match=message) as refusal:
+        decode_payload(payload(scale=scale, body=("0000 0001 01 01", record)))
+    assert refusal.value.field == "payload.records[1].mantissa"
 
 
 @pytest.mark.parametrize("other", [None, "0x01", bytearray(payload()), memoryview(payload()), 1])

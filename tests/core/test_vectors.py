@@ -150,6 +150,17 @@ def test_records_that_have_no_payload_are_a_difference() -> None:
     assert difference.computed.startswith("refused: payload.records[0]")
 
 
+@pytest.mark.parametrize("key", ["accounts", "payloads", "refusedPayloads", "seals"])
+def test_a_file_may_hold_one_of_each(key: str) -> None:
+    assert first_difference(with_value((key,), GOLDEN[key][:1])) is None
+
+
+def test_a_seal_without_batches_has_an_id() -> None:
+    difference = first_difference(with_value(("seals", 0, "batches"), []))
+    assert difference is not None
+    assert difference.name == "seals[0].id"
+
+
 # --- malformed files ----------------------------------------------------------------------------
 
 
@@ -168,8 +179,10 @@ def test_records_that_have_no_payload_are_a_difference() -> None:
         (("asset", "decimals"), 18.0, "asset.decimals"),
         (("asset", "decimals"), "018", "asset.decimals"),
         (("asset", "symbol"), "\ud800", "asset.symbol"),
+        (("asset", "symbol"), "\udfff", "asset.symbol"),
         (("asset", "symbol"), 7, "asset.symbol"),
         (("accounts",), {}, "accounts"),
+        (("accounts",), {"alice": {}}, "accounts"),
         (("accounts",), [], "accounts"),
         (("payloads",), [], "payloads"),
         (("refusedPayloads",), [], "refusedPayloads"),
