@@ -1,1 +1,72 @@
-"""A double-entry token ledger whose every entry is already an ERC-20 transfer."""
+"""A double-entry ledger in a SQL database in which every entry is an ERC-20 Transfer in waiting.
+
+Start with `Ledger.create("sqlite:///ledger.db")`.
+"""
+
+from __future__ import annotations
+
+from ledger.amounts import MAX_AMOUNT, format_amount, parse_amount
+from ledger.audit import AuditReport
+from ledger.checks import Finding
+from ledger.errors import (
+    BusyError,
+    ConflictError,
+    CorruptError,
+    DatabaseFileError,
+    FieldError,
+    LedgerError,
+    NotFoundError,
+    RefusedError,
+    Rule,
+)
+from ledger.ledger import Ledger
+from ledger.model import ISSUER, Address, Hash32, Kind
+from ledger.requests import Group, Movement, OpenAccount
+from ledger.restore import Restore, RestoreError
+from ledger.results import (
+    Account,
+    Asset,
+    Balance,
+    Entry,
+    Identity,
+    JournalHead,
+    Receipt,
+    Sealed,
+    SealedBatch,
+)
+
+__all__ = [
+    "ISSUER",
+    "MAX_AMOUNT",
+    "Account",
+    "Address",
+    "Asset",
+    "AuditReport",
+    "Balance",
+    "BusyError",
+    "ConflictError",
+    "CorruptError",
+    "DatabaseFileError",
+    "Entry",
+    "FieldError",
+    "Finding",
+    "Group",
+    "Hash32",
+    "Identity",
+    "JournalHead",
+    "Kind",
+    "Ledger",
+    "LedgerError",
+    "Movement",
+    "NotFoundError",
+    "OpenAccount",
+    "Receipt",
+    "RefusedError",
+    "Restore",
+    "RestoreError",
+    "Rule",
+    "Sealed",
+    "SealedBatch",
+    "format_amount",
+    "parse_amount",
+]

@@ -106,3 +106,8 @@ def entry_blind(pepper: bytes, asset: bytes, seq: int) -> bytes:
 def registrar_key(pepper: bytes) -> Hash32:
     """Return the private key of the ledger's own registrar: keccak(pepper || "registrar" || 0)."""
     return Hash32(keccak(pepper + b"registrar\x00"))
+
+
+def pepper_check(pepper: bytes) -> bytes:
+    """Return what is stored beside a pepper, so that an altered one is found at once."""
+    return keccak(pepper + b"check\x00")

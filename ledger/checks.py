@@ -1,0 +1,300 @@
+"""What must follow from what: the checks that audit and import share. Values only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ledger.addresses import account_key, address_in_id
+from ledger.balances import NOTHING, BalanceState, credited, debited, issued, returned
+from ledger.batches import BatchEnd, make_batch, make_seal
+from ledger.errors import RefusedError
+from ledger.ids import asset_id, chained, first_head, group_id
+from ledger.merkle import Frontier
+from ledger.model import ISSUER, ZERO_ADDRESS, ZERO_HASH, AssetTerms, EntryWords, Hash32, Metadata
+from ledger.rules import derived_address
+from ledger.weights import MAX_ENTRIES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ledger.results import Account, Asset, Entry, Sealed, SealedBatch
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The first stored value that does not follow from the rest."""
+
+    table: str
+    row: str
+    """The row's key, such as `SCI/17` or an account id."""
+    what: str
+    """What was recomputed: id, head, balance_after_to, tree_root, ..."""
+    expected: str
+    found: str
+
+    def __str__(self) -> str:
+        return f"{self.table} {self.row}: {self.what} is {self.found}, must be {self.expected}"
+
+
+class FoundError(Exception):
+    """Carries the first finding out of the checks."""
+
+    def __init__(self, finding: Finding) -> None:
+        """Stop because of `finding`."""
+        super().__init__(str(finding))
+        self.finding = finding
+
+
+def same(table: str, row: str, what: str, expected: object, found: object) -> None:
+    """Stop unless the stored value is the recomputed one.
+
+    Raises:
+        FoundError: naming the row and what differs.
+    """
+    if expected != found:
+        raise FoundError(Finding(table, row, what, _text(expected), _text(found)))
+
+
+def _text(value: object) -> str:
+    """Return a value for people: bytes as 0x and hex digits."""
+    return "0x" + value.hex() if isinstance(value, bytes) else str(value)
+
+
+# --- assets and accounts ---------------------------------------------------------------------
+
+
+def check_asset(asset: Asset) -> None:
+    """Recompute an asset's id. Raises FoundError."""
+    terms = AssetTerms(asset.symbol, asset.name, asset.decimals)
+    same("token_assets", asset.symbol, "id", asset_id(terms), asset.id)
+
+
+def check_account(account: Account, ledger_id: bytes) -> None:
+    """Recompute an account's address from its id, blind and registrar. Raises FoundError."""
+    own = address_in_id(account.account_id)
+    row = account.account_id
+    same("token_accounts", row, "derived", own is None, account.derived)
+    if own is None:
+        key = account_key(account.blind, account.account_id)
+        own = derived_address(ledger_id, key, account.registrar)
+    same("token_accounts", row, "address", own, account.address)
+
+
+# --- entries ---------------------------------------------------------------------------------
+
+
+def recomputed(domain: bytes, asset: bytes, head: bytes, entry: Entry) -> tuple[bytes, bytes]:
+    """Return the (id, head) that follow from the fields of `entry` after `head`."""
+    words = EntryWords(
+        asset,
+        entry.seq,
+        entry.from_address,
+        entry.to_address,
+        entry.amount,
+        entry.timestamp,
+        b"",
+    )
+    return chained(domain, head, words, metadata_of(entry))
+
+
+def metadata_of(entry: Entry) -> Metadata:
+    """Return what the `ref` of `entry` commits to."""
+    return Metadata(
+        entry.reason,
+        entry.reference_type,
+        entry.reference_id,
+        entry.memo,
+        entry.idempotency_key,
+        entry.group,
+        entry.kind,
+        entry.cause,
+        entry.blind,
+    )
+
+
+def apply(states: dict[str, BalanceState], entry: Entry) -> tuple[int, int]:
+    """Move the amount of `entry` in `states`; return the balances after of both sides.
+
+    Raises:
+        RefusedError: the movement overdraws or overflows.
+    """
+    amount, from_, to = entry.amount, entry.from_account, entry.to_account
+    before = states.get(from_, NOTHING)
+    states[from_] = issued(before, amount) if from_ == ISSUER else debited(before, amount, from_)
+    before = states.get(to, NOTHING)
+    states[to] = returned(before, amount) if to == ISSUER else credited(before, amount, to)
+    return states[from_].balance, states[to].balance
+
+
+@dataclass(frozen=True, slots=True)
+class GroupPart:
+    """The entries of one group in one journal."""
+
+    asset: Hash32
+    row: str
+    first_seq: int
+    count: int
+
+
+@dataclass(slots=True)
+class JournalCheck:
+    """The running state of one journal: what each next row must continue."""
+
+    domain: bytes
+    asset: Asset
+    seq: int = 0
+    head: bytes = b""
+    last_time: int = 0
+    states: dict[str, BalanceState] = field(default_factory=dict)
+    parts: dict[bytes, list[GroupPart]] = field(default_factory=dict)
+    """Of groups over several assets, which no single journal proves."""
+    _group: bytes = ZERO_HASH
+    _group_first: int = 0
+    _closed: bool = False
+
+    def __post_init__(self) -> None:
+        """Start at head_0."""
+        self.head = first_head(self.domain, self.asset.id)
+
+    def check(self, entry: Entry) -> None:
+        """Recompute one row and move on. Raises FoundError."""
+        row = f"{self.asset.symbol}/{entry.seq}"
+        same("token_ledger", row, "seq", self.seq + 1, entry.seq)
+        id_, head = recomputed(self.domain, self.asset.id, self.head, entry)
+        same("token_ledger", row, "id", id_, entry.id)
+        same("token_ledger", row, "head", head, entry.head)
+        self._check_time(entry, row)
+        self._check_balances(entry, row)
+        if entry.group != self._group:
+            self.end_group()
+            self._group, self._group_first = entry.group, entry.seq
+        self.seq, self.head, self.last_time = entry.seq, head, entry.timestamp
+
+    def end_group(self) -> None:
+        """Prove the group that ended with the last row, or keep its part for the other journals."""
+        if self._group == ZERO_HASH:
+            return
+        count = self.seq - self._group_first + 1
+        if group_id(self.domain, self.asset.id, self._group_first, count) != self._group:
+            row = f"{self.asset.symbol}/{self._group_first}"
+            part = GroupPart(self.asset.id, row, self._group_first, count)
+            self.parts.setdefault(self._group, []).append(part)
+        self._group = ZERO_HASH
+
+    def _check_time(self, entry: Entry, row: str) -> None:
+        """Time grows from group to group, and is one within a group."""
+        if entry.group != ZERO_HASH and entry.group == self._group:
+            same("token_ledger", row, "timestamp", self.last_time, entry.timestamp)
+        elif entry.timestamp <= self.last_time:
+            same("token_ledger", row, "timestamp", f"over {self.last_time}", entry.timestamp)
+
+    def _check_balances(self, entry: Entry, row: str) -> None:
+        """Apply the movement to the running balances and compare the two stored with the row."""
+        try:
+            after_from, after_to = apply(self.states, entry)
+        except RefusedError as error:
+            raise FoundError(
+                Finding("token_ledger", row, "amount", error.message, str(entry.amount))
+            ) from None
+        same("token_ledger", row, "balance_after_from", after_from, entry.balance_after_from)
+        same("token_ledger", row, "balance_after_to", after_to, entry.balance_after_to)
+
+
+def check_groups(domain: bytes, journals: Sequence[JournalCheck]) -> None:
+    """Prove the groups over several assets from their parts. Raises FoundError."""
+    gathered: dict[bytes, list[GroupPart]] = {}
+    for journal in journals:
+        for group, parts in journal.parts.items():
+            gathered.setdefault(group, []).extend(parts)
+    for group, parts in gathered.items():
+        lowest = min(parts, key=lambda part: (part.asset, part.first_seq))
+        count = sum(part.count for part in parts)
+        expected = group_id(domain, lowest.asset, lowest.first_seq, count)
+        same("token_ledger", lowest.row, "group_id", expected, group)
+
+
+# --- batches and seals -----------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class BatchCheck:
+    """Proves the batches of one asset while its entries pass by."""
+
+    domain: bytes
+    asset: Asset
+    stored: Iterator[SealedBatch]
+    """As they are stored, ascending by number."""
+    end: BatchEnd = field(init=False)
+    _entries: list[Entry] = field(default_factory=list)
+    _next: SealedBatch | None = None
+    _group: bytes = ZERO_HASH
+
+    def __post_init__(self) -> None:
+        """Start before the first batch."""
+        head = first_head(self.domain, self.asset.id)
+        self.end = BatchEnd(0, 0, head, Frontier())
+        self._next = next(self.stored, None)
+
+    def check(self, entry: Entry) -> None:
+        """Take the next entry; at the end of a batch, recompute it. Raises FoundError."""
+        if self._next is None:
+            return
+        batch = self._next.batch
+        row = f"{self.asset.symbol}/{batch.number}"
+        if not self._entries:
+            same("token_batches", row, "first_seq", entry.seq, batch.first_seq)
+        self._entries.append(entry)
+        if entry.seq == batch.last_seq:
+            self._prove(self._next, row)
+        elif len(self._entries) > MAX_ENTRIES:
+            limit = f"at most {batch.first_seq + MAX_ENTRIES - 1}"
+            same("token_batches", row, "last_seq", limit, str(batch.last_seq))
+
+    def _prove(self, stored: SealedBatch, row: str) -> None:
+        """Compare every column of a batch's row with what its entries make."""
+        made = make_batch(self.domain, self.asset, self.end, self._entries, stored.seal)
+        for what in ("number", "prev_head", "new_head", "tree_root", "payload_hash"):
+            same("token_batches", row, what, getattr(made.batch, what), getattr(stored.batch, what))
+        same("token_batches", row, "id", made.id, stored.id)
+        same("token_batches", row, "frontier", made.frontier, stored.frontier)
+        last = self._entries[-1]
+        self.end = BatchEnd(
+            stored.batch.number, last.seq, last.head, Frontier.from_bytes(made.frontier)
+        )
+        self._entries.clear()
+        self._next = next(self.stored, None)
+
+    def finish(self) -> None:
+        """Refuse batches over entries that do not exist. Raises FoundError."""
+        if self._next is not None:
+            batch = self._next.batch
+            row = f"{self.asset.symbol}/{batch.number}"
+            last = self.end.last_seq + len(self._entries)
+            same("token_batches", row, "last_seq", f"at most {last}", str(batch.last_seq))
+
+
+@dataclass(slots=True)
+class SealCheck:
+    """Proves the chain of seals. Their batches have been proved before."""
+
+    domain: bytes
+    number: int = 0
+    prev_seal: Hash32 = ZERO_HASH
+    timestamp: int = 0
+
+    def check(self, sealed: Sealed) -> None:
+        """Recompute one seal and move on. Raises FoundError."""
+        seal, row = sealed.seal, str(sealed.seal.number)
+        same("token_seals", row, "number", self.number + 1, seal.number)
+        same("token_seals", row, "prev_seal", self.prev_seal, seal.prev_seal)
+        made = make_seal(self.domain, seal.number, self.prev_seal, seal.timestamp, sealed.batches)
+        same("token_seals", row, "id", made.id, sealed.id)
+        if seal.timestamp <= self.timestamp:
+            same("token_seals", row, "timestamp", f"over {self.timestamp}", seal.timestamp)
+        self.number, self.prev_seal, self.timestamp = seal.number, sealed.id, seal.timestamp
+
+
+def check_issuer(account: Account) -> None:
+    """Check the issuer's row: `system` is address zero. Raises FoundError."""
+    same("token_accounts", ISSUER, "address", ZERO_ADDRESS, account.address)

@@ -1,0 +1,206 @@
+"""Engines with the settings that the guarantees need, and what a database's errors mean here."""
+
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from psycopg.adapt import Loader
+from sqlalchemy import URL, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+from ledger.errors import (
+    BusyError,
+    ConflictError,
+    CorruptError,
+    DatabaseFileError,
+    FieldError,
+    LedgerError,
+)
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator
+
+    from sqlalchemy import Connection, Engine
+
+SQLITE_TIMEOUT = 60.0
+"""Seconds a SQLite writer waits for another process, unless told otherwise."""
+
+_BUSY_STATES = {"55P03"}  # lock_not_available
+_CONFLICT_STATES = {"40P01", "40001"}  # deadlock_detected, serialization_failure
+_LOST_STATES = {"57P01", "57P02", "57P03", "08000", "08003", "08006"}
+
+_MEANINGS: tuple[tuple[type[LedgerError], set[str], tuple[str, ...], str], ...] = (
+    (
+        BusyError,
+        _BUSY_STATES,
+        ("database is locked",),
+        "another writer held the journal for too long; try again",
+    ),
+    (ConflictError, _CONFLICT_STATES, (), "the database chose another transaction; run it again"),
+    (
+        DatabaseFileError,
+        set(),
+        ("file is not a database", "malformed"),
+        "the file is no SQLite database; name another",
+    ),
+    (
+        DatabaseFileError,
+        {"25006", "42501"},
+        ("readonly database", "unable to open"),
+        "the database cannot be written; check its permissions",
+    ),
+    (
+        DatabaseFileError,
+        {"42P01"},
+        ("no such table: token_",),
+        "no ledger here; make one with `evm-ledger init`",
+    ),
+    (DatabaseFileError, {"3D000"}, (), "the server has no such database; create it first"),
+    (CorruptError, set(), ("append-only",), "entries are never changed"),
+    (DatabaseFileError, _LOST_STATES, (), "the database does not answer"),
+)
+"""What a driver's state or words mean: the error, and what to do. The first row that fits."""
+
+
+def open_engine(url: str, *, lock_timeout: float, create: bool = False) -> Engine:
+    """Return an engine for `url` that never autocommits and never waits for ever.
+
+    Raises:
+        FieldError: `url` is no SQLAlchemy URL, or names another kind of database.
+        DatabaseFileError: a SQLite file does not exist (and `create` is false).
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise FieldError(
+            "database", f"{url!r} is no database URL; use sqlite:///ledger.db or postgresql://..."
+        ) from None
+    if parsed.get_backend_name() == "sqlite":
+        return _sqlite_engine(parsed, lock_timeout, create=create)
+    if parsed.get_backend_name() == "postgresql":
+        return _postgresql_engine(parsed, lock_timeout)
+    raise FieldError("database", f"{parsed.get_backend_name()!r} is neither sqlite nor postgresql")
+
+
+def sqlite_path(url: str) -> Path | None:
+    """Return the file of a SQLite `url`, or None for another database."""
+    parsed = make_url(url)
+    is_file = parsed.get_backend_name() == "sqlite" and parsed.database
+    return Path(str(parsed.database)) if is_file else None
+
+
+def _sqlite_engine(url: URL, lock_timeout: float, *, create: bool) -> Engine:
+    """Return an engine in which every transaction says BEGIN itself (WAL, FULL)."""
+    if not url.database or url.database == ":memory:" or "mode=memory" in str(url):
+        raise FieldError("database", "a ledger in memory would be lost; name a file")
+    if not create and not Path(url.database).exists():
+        raise DatabaseFileError(f"{url.database} does not exist; make it with `evm-ledger init`")
+    if create and not Path(url.database).absolute().parent.is_dir():
+        raise DatabaseFileError(f"the folder of {url.database} does not exist; make it first")
+    engine = create_engine(
+        url, isolation_level=None, connect_args={"timeout": lock_timeout}, pool_size=32
+    )
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: sqlite3.Connection, _: object) -> None:
+        connection.isolation_level = None
+        for pragma in ("synchronous = FULL", "recursive_triggers = ON", "foreign_keys = ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get("ledger_writes")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+class _IntLoader(Loader):
+    """NUMERIC(78, 0) straight to int: no Decimal, so no arithmetic on one by mistake."""
+
+    def load(self, data: bytes | bytearray | memoryview) -> int:
+        return int(bytes(data))
+
+
+def _postgresql_engine(url: URL, lock_timeout: float) -> Engine:
+    """Return an engine over psycopg 3, READ COMMITTED, whose waits end."""
+    if url.drivername == "postgresql":
+        url = url.set(drivername="postgresql+psycopg")
+    options = (
+        "-c default_transaction_isolation=read\\ committed -c synchronous_commit=on"
+        " -c enable_seqscan=off -c TimeZone=UTC"
+        f" -c lock_timeout={int(lock_timeout * 1000)}"
+    )
+    engine = create_engine(
+        url,
+        connect_args={"options": options, "application_name": "evm-ledger"},
+        pool_size=32,
+        max_overflow=64,
+        pool_pre_ping=True,
+    )
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: psycopg.Connection[Any], _: object) -> None:
+        connection.adapters.register_loader("numeric", _IntLoader)
+
+    return engine
+
+
+@contextmanager
+def translated_errors(what: str) -> Iterator[None]:
+    """Turn what the driver raises inside into the errors of this package.
+
+    Raises:
+        BusyError, ConflictError, DatabaseFileError, CorruptError: see `ledger.errors`.
+    """
+    try:
+        yield
+    except DBAPIError as error:
+        raise _translated(error, what) from error
+
+
+def _translated(error: DBAPIError, what: str) -> Exception:
+    """Return the error of this package that `error` is, or `error` itself."""
+    state = str(getattr(error.orig, "sqlstate", None))
+    text = str(error.orig).strip().split("\n")[0]
+    for kind, states, words, advice in _MEANINGS:
+        if state in states or any(word in text for word in words):
+            return kind(f"{what}: {advice} ({text})")
+    if error.connection_invalidated or _unreachable(error):
+        return DatabaseFileError(f"{what}: the database does not answer ({text})")
+    return error
+
+
+def _unreachable(error: DBAPIError) -> bool:
+    """Tell whether the server could not be reached at all."""
+    return isinstance(error.orig, psycopg.OperationalError) and error.orig.sqlstate is None
+
+
+def is_conflict(error: DBAPIError) -> bool:
+    """Tell whether running the transaction again can succeed: deadlock, serialization failure."""
+    return getattr(error.orig, "sqlstate", None) in _CONFLICT_STATES
+
+
+def is_lost(error: DBAPIError) -> bool:
+    """Tell whether the connection went away, so that the outcome of a COMMIT is unknown."""
+    return error.connection_invalidated or getattr(error.orig, "sqlstate", None) in _LOST_STATES
+
+
+_CONSTRAINT = re.compile(r"constraint failed: (\S+)")
+
+
+def violated_constraint(error: DBAPIError) -> str | None:
+    """Return the name of the constraint that `error` says was violated, if it says so.
+
+    SQLite names columns for uniqueness ("token_accounts.address") and constraints for checks.
+    """
+    diagnostic = getattr(error.orig, "diag", None)
+    if diagnostic is not None and diagnostic.constraint_name:
+        return str(diagnostic.constraint_name)
+    found = _CONSTRAINT.search(str(error.orig))
+    return found.group(1).rstrip(",") if found else None

@@ -1,0 +1,188 @@
+"""What can be read of a ledger; `Ledger` adds what posts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ledger import reads, store
+from ledger.addresses import normalize_account_id
+from ledger.amounts import check_amount
+from ledger.audit import AuditReport, ExpectedHead, run_audit
+from ledger.errors import FieldError, NotFoundError, RefusedError, Rule
+from ledger.model import ISSUER
+from ledger.sealing import read_seals
+from ledger.times import microseconds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from datetime import datetime
+
+    from ledger.results import Account, Asset, Balance, Entry, Identity, JournalHead, Sealed
+    from ledger.transactions import Transactions
+
+
+class Reader:
+    """Balances, statements, entries, seals and the audit of one ledger.
+
+    Everything is read in short transactions: long results are pages up to a head read once.
+    """
+
+    def __init__(self, transactions: Transactions, identity: Identity) -> None:
+        """Use `Ledger.open` instead."""
+        self._transactions = transactions
+        self._assets: dict[str, Asset] = {}
+        self.identity = identity
+        """Which ledger this is."""
+
+    def assets(self) -> list[Asset]:
+        """Return every asset, in order of creation."""
+        return list(self._known_assets(fresh=True).values())
+
+    def asset(self, symbol: str | None = None) -> Asset:
+        """Return an asset; without a symbol, the ledger's only one.
+
+        Raises:
+            RefusedError: ASSET_REQUIRED.
+            NotFoundError: UNKNOWN_ASSET.
+        """
+        known = self._known_assets(fresh=symbol is None or symbol not in self._assets)
+        if symbol is None:
+            if len(known) == 1:
+                return next(iter(known.values()))
+            names = ", ".join(list(known)[:5]) or "none"
+            raise RefusedError(Rule.ASSET_REQUIRED, f"name an asset; the ledger has {names}")
+        if symbol not in known:
+            raise NotFoundError(Rule.UNKNOWN_ASSET, f"no asset {symbol!r}; create it first")
+        return known[symbol]
+
+    def _known_assets(self, *, fresh: bool = False) -> dict[str, Asset]:
+        """Return the assets by symbol, from memory unless `fresh`."""
+        if fresh or not self._assets:
+            with self._transactions.reading() as connection:
+                self._assets = store.read_assets(connection)
+        return self._assets
+
+    def account(self, account_id: str) -> Account:
+        """Return an account. Raises NotFoundError."""
+        account_id = normalize_account_id(account_id)
+        with self._transactions.reading() as connection:
+            return reads.find_account(connection, account_id, self.identity.pepper)
+
+    def accounts(self) -> Iterator[Account]:
+        """Return every account (the issuer too), by id in code point order."""
+        after = ""
+        while True:
+            with self._transactions.reading() as connection:
+                page = reads.accounts_after(connection, after, self.identity.pepper)
+            yield from page
+            if not page:
+                return
+            after = page[-1].account_id
+
+    def get_balance(self, account_id: str, asset: str | None = None) -> int:
+        """Return the balance in base units, held amounts included. Raises NotFoundError."""
+        return self.balance(account_id, asset).balance
+
+    def balance(self, account_id: str, asset: str | None = None) -> Balance:
+        """Return all numbers of an account in an asset. Raises NotFoundError."""
+        found_asset = self.asset(asset)
+        account_id = normalize_account_id(account_id)
+        with self._transactions.reading() as connection:
+            account = reads.find_account(connection, account_id, self.identity.pepper)
+            return reads.balance_of(connection, found_asset, account)
+
+    def balances(self, asset: str | None = None) -> Iterator[Balance]:
+        """Return the balances of every account that ever had any, by id, without the issuer."""
+        found_asset, after = self.asset(asset), ""
+        while True:
+            with self._transactions.reading() as connection:
+                page = reads.balances_after(connection, found_asset, after)
+            yield from (balance for balance in page if balance.account_id != ISSUER)
+            if not page:
+                return
+            after = page[-1].account_id
+
+    def get_total_supply(self, asset: str | None = None) -> int:
+        """Return minted less burned, in base units."""
+        return self.balance(ISSUER, asset).balance
+
+    def get_statement(
+        self, account_id: str, since: datetime | None = None, asset: str | None = None
+    ) -> list[Entry]:
+        """Return the entries of an account, oldest first, at or after `since`.
+
+        Raises:
+            NotFoundError: UNKNOWN_ACCOUNT.
+            FieldError: `since` has no offset.
+        """
+        account = self.account(account_id)
+        return list(self._statement(account, self.asset(asset), since))
+
+    def _statement(self, account: Account, asset: Asset, since: datetime | None) -> Iterator[Entry]:
+        """Return the entries of an account page by page."""
+        start = 0 if since is None else microseconds(since, "since")
+        last = self.head(asset.symbol).seq
+        with self._transactions.reading() as connection:
+            after = reads.first_seq_since(connection, asset, last, start) - 1
+        while True:
+            with self._transactions.reading() as connection:
+                page = reads.statement_page(
+                    connection, asset, self.identity.pepper, account.account_id, after
+                )
+            yield from page
+            if not page:
+                return
+            after = page[-1].seq
+
+    def entries(
+        self, asset: str | None = None, first: int = 1, last: int | None = None
+    ) -> Iterator[Entry]:
+        """Return the entries of an asset from seq `first` to `last` (its head, read once)."""
+        found_asset = self.asset(asset)
+        last = self.head(found_asset.symbol).seq if last is None else last
+        while first <= last:
+            with self._transactions.reading() as connection:
+                page = reads.entries_from(
+                    connection, found_asset, self.identity.pepper, first, last
+                )
+            yield from page
+            if not page:
+                return
+            first = page[-1].seq + 1
+
+    def head(self, asset: str | None = None) -> JournalHead:
+        """Return where an asset's journal stands."""
+        found_asset = self.asset(asset)
+        with self._transactions.reading() as connection:
+            return store.read_head(connection, found_asset.number)
+
+    def seals(self, first: int = 1) -> Iterator[Sealed]:
+        """Return the seals from number `first`, in order."""
+        assets = self._known_assets(fresh=True)
+        while True:
+            with self._transactions.reading() as connection:
+                page = read_seals(connection, assets, first, first + 99)
+            yield from page
+            if not page:
+                return
+            first = page[-1].seal.number + 1
+
+    def audit(
+        self,
+        expect_heads: Mapping[str, ExpectedHead] | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> AuditReport:
+        """Recompute everything that is stored; the report names the first wrong row, if any.
+
+        `expect_heads` maps symbols to (seq, head) kept outside the database: with them a tail
+        that was cut off is found too.
+
+        Raises:
+            FieldError: an expected head is not (seq, 32 bytes).
+        """
+        for symbol, (seq, head) in (expect_heads or {}).items():
+            self.asset(symbol)
+            check_amount(seq, "expect_heads.seq")
+            if len(head) != len(self.identity.domain):
+                raise FieldError("expect_heads.head", f"must be 32 bytes, not {len(head)}")
+        return run_audit(self._transactions, expect_heads, progress)

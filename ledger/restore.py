@@ -1,0 +1,153 @@
+"""Restoring a ledger from an export, in one transaction, believing nothing that it says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar
+
+from ledger import store
+from ledger.checks import (
+    BatchCheck,
+    FoundError,
+    JournalCheck,
+    SealCheck,
+    check_account,
+    check_asset,
+    check_groups,
+    same,
+)
+from ledger.errors import LedgerError
+from ledger.ids import first_head
+from ledger.rules import Journal
+from ledger.sealing import write_seal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from sqlalchemy import Connection
+
+    from ledger.checks import Finding
+    from ledger.model import Address, Hash32
+    from ledger.results import Account, Asset, Entry, Identity, Sealed, SealedBatch
+
+PAGE = 1_000
+"""Entries written at once."""
+
+T = TypeVar("T")
+
+
+class RestoreError(LedgerError):
+    """What was to be restored does not recompute. `finding` names the first row."""
+
+    def __init__(self, finding: Finding) -> None:
+        """Refuse because of `finding`."""
+        super().__init__(f"{finding}; nothing was imported")
+        self.finding = finding
+
+
+@dataclass(frozen=True, slots=True)
+class Restore:
+    """A whole ledger, as files or another program give it."""
+
+    ledger_id: Hash32
+    registrar: Address
+    created_at: int
+    assets: Sequence[Asset]
+    accounts: Callable[[], Iterable[Account]]
+    entries: Callable[[str], Iterable[Entry]]
+    """Of a symbol, ascending by seq; with ids, heads, balances and blinds."""
+    seals: Sequence[Sealed]
+    check: Callable[[], None] = field(default=lambda: None)
+    """Called last, inside the transaction: raise to refuse and leave no trace."""
+
+
+def write_restore(connection: Connection, identity: Identity, contents: Restore) -> None:
+    """Write `contents` into the empty ledger of this transaction, recomputing every value.
+
+    Raises:
+        RestoreError: naming the first row that does not recompute.
+    """
+    try:
+        _write_accounts(connection, identity, contents)
+        journals = [_write_journal(connection, identity, contents, a) for a in contents.assets]
+        check_groups(identity.domain, journals)
+        _write_seals(connection, identity, contents)
+    except FoundError as found:
+        raise RestoreError(found.finding) from None
+    contents.check()
+
+
+def _write_accounts(connection: Connection, identity: Identity, contents: Restore) -> None:
+    """Write the accounts whose addresses recompute."""
+    for page in _pages(contents.accounts()):
+        for account in page:
+            check_account(account, identity.ledger_id)
+        store.write_accounts(connection, page, with_blind=identity.pepper is None)
+
+
+def _write_journal(
+    connection: Connection, identity: Identity, contents: Restore, asset: Asset
+) -> JournalCheck:
+    """Write an asset, its entries, balances and head."""
+    check_asset(asset)
+    store.write_asset(connection, asset, first_head(identity.domain, asset.id), contents.created_at)
+    journal = JournalCheck(identity.domain, asset)
+    batches = BatchCheck(identity.domain, asset, _batches(contents.seals, asset.symbol))
+    for page in _pages(contents.entries(asset.symbol)):
+        for entry in page:
+            journal.check(entry)
+            batches.check(entry)
+        _check_addresses(connection, page)
+        store.write_entries(
+            connection, page, {asset.symbol: asset.number}, with_blind=identity.pepper is None
+        )
+    journal.end_group()
+    batches.finish()
+    _write_end(connection, asset, journal)
+    return journal
+
+
+def _check_addresses(connection: Connection, page: Sequence[Entry]) -> None:
+    """Check that the addresses which were hashed are those of the accounts named."""
+    named = {e.from_account for e in page} | {e.to_account for e in page}
+    known = store.read_addresses(connection, sorted(named))
+    for entry in page:
+        row = f"{entry.asset}/{entry.seq}"
+        expected = known.get(entry.from_account, b"")
+        same("token_ledger", row, "from_account", expected, bytes(entry.from_address))
+        expected = known.get(entry.to_account, b"")
+        same("token_ledger", row, "to_account", expected, bytes(entry.to_address))
+
+
+def _write_end(connection: Connection, asset: Asset, journal: JournalCheck) -> None:
+    """Write the balances and the head that the entries lead to."""
+    states = {(asset.number, account_id): state for account_id, state in journal.states.items()}
+    store.write_balances(connection, states, journal.last_time)
+    end = Journal(asset, journal.seq, journal.head, journal.seq)
+    store.write_heads(connection, [end], journal.last_time)
+
+
+def _batches(seals: Sequence[Sealed], symbol: str) -> Iterator[SealedBatch]:
+    """Return the batches of one asset, ascending by number."""
+    return (batch for sealed in seals for batch in sealed.batches if batch.symbol == symbol)
+
+
+def _write_seals(connection: Connection, identity: Identity, contents: Restore) -> None:
+    """Write the seals, whose batches have been proved."""
+    chain = SealCheck(identity.domain)
+    numbers = {asset.symbol: asset.number for asset in contents.assets}
+    for sealed in contents.seals:
+        chain.check(sealed)
+        write_seal(connection, sealed, numbers)
+
+
+def _pages(rows: Iterable[T]) -> Iterator[list[T]]:
+    """Return `rows` in lists of at most a page."""
+    page: list[T] = []
+    for row in rows:
+        page.append(row)
+        if len(page) == PAGE:
+            yield page
+            page = []
+    if page:
+        yield page

@@ -1,0 +1,343 @@
+"""Rows in and out. Is handed a connection; never begins, commits or decides."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import insert, select, update
+
+from ledger.addresses import account_blind, entry_blind
+from ledger.balances import BalanceState
+from ledger.dialects import Row, dialect_of
+from ledger.model import ZERO_HASH, Address, Hash32
+from ledger.results import Account, Asset, Entry, JournalHead, Receipt
+from ledger.tables import accounts, assets, journals, settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from sqlalchemy import Connection
+
+    from ledger.rules import Journal, KeyState
+
+ENTRY_COLUMNS = (
+    "asset", "seq", "id", "timestamp", "from_account", "to_account", "amount", "reason",
+    "reference_type", "reference_id", "memo", "balance_after_from", "balance_after_to", "origin",
+    "kind", "cause", "idempotency_key", "group_id", "head", "blind",
+)  # fmt: skip
+_BALANCE_COLUMNS = (
+    "asset", "account_id", "balance", "total_earned", "total_spent", "total_staked",
+    "created_at", "updated_at",
+)  # fmt: skip
+_ACCOUNT_COLUMNS = (
+    "account_id", "address", "blind", "registrar", "derived", "created_at", "updated_at",
+)  # fmt: skip
+
+
+# --- settings and assets ---------------------------------------------------------------------
+
+
+def read_settings(connection: Connection) -> Any:  # noqa: ANN401 (SQLAlchemy's row)
+    """Return the ledger's one row of settings, or None."""
+    return connection.execute(select(settings)).one_or_none()
+
+
+def write_settings(connection: Connection, **values: object) -> None:
+    """Insert the ledger's one row of settings."""
+    connection.execute(insert(settings).values(one=1, sealed=0, **values))
+
+
+def read_assets(connection: Connection) -> dict[str, Asset]:
+    """Return every asset by symbol, in order of creation."""
+    rows = connection.execute(select(assets).order_by(assets.c.asset))
+    return {row.symbol: _asset(row) for row in rows}
+
+
+def write_asset(connection: Connection, asset: Asset, head: Hash32, created_at: int) -> None:
+    """Insert an asset and its empty journal."""
+    connection.execute(
+        insert(assets).values(
+            asset=asset.number,
+            id=asset.id,
+            symbol=asset.symbol,
+            name=asset.name,
+            decimals=asset.decimals,
+            endowment=asset.endowment,
+            operator=asset.operator,
+            token_version=asset.token_version,
+            created_at=created_at,
+        )
+    )
+    connection.execute(
+        insert(journals).values(asset=asset.number, seq=0, head=head, last_time=0, version=0)
+    )
+
+
+def write_operator(connection: Connection, asset: Asset, operator: Address) -> int:
+    """Set the operator of `asset` if it has none; return how many rows that changed."""
+    unset = (assets.c.asset == asset.number) & assets.c.operator.is_(None)
+    return connection.execute(update(assets).where(unset).values(operator=operator)).rowcount
+
+
+def _asset(row: Any) -> Asset:  # noqa: ANN401 (SQLAlchemy's row)
+    """Return the asset that a row is."""
+    return Asset(
+        number=row.asset,
+        id=Hash32(row.id),
+        symbol=row.symbol,
+        name=row.name,
+        decimals=row.decimals,
+        endowment=row.endowment,
+        operator=None if row.operator is None else Address(row.operator),
+        token_version=row.token_version,
+    )
+
+
+# --- journals --------------------------------------------------------------------------------
+
+
+def lock_heads(connection: Connection, numbers: Sequence[int]) -> dict[int, tuple[Row, int]]:
+    """Lock the journals of the assets `numbers`, sorted; return (seq, head, version), last time.
+
+    Its own statement: one that locks and reads more would read rows from before its wait. SQLite
+    has taken the one write lock with BEGIN IMMEDIATE.
+    """
+    dialect = dialect_of(connection)
+    sql = (
+        "SELECT asset, seq, head, version, last_time FROM token_journals "  # noqa: S608 (constant)
+        f"WHERE {dialect.any_of('asset')} ORDER BY asset"
+    )
+    if dialect.name == "postgresql":
+        sql += " FOR UPDATE"
+    rows = dialect.rows(connection, sql, dialect.values(sorted(numbers)))
+    return {row[0]: (row[1:4], row[4]) for row in rows}
+
+
+def read_head(connection: Connection, number: int) -> JournalHead:
+    """Return where the journal of an asset stands."""
+    row = connection.execute(select(journals).where(journals.c.asset == number)).one()
+    return JournalHead(row.seq, Hash32(row.head), row.last_time)
+
+
+def read_timestamp(connection: Connection, number: int, seq: int) -> int:
+    """Return the time of the entry at `seq` of an asset."""
+    dialect = dialect_of(connection)
+    sql = "SELECT timestamp FROM token_ledger WHERE asset = ? AND seq = ?"
+    return int(dialect.rows(connection, sql, number, seq)[0][0])
+
+
+def write_heads(connection: Connection, moved: Iterable[Journal], last_time: int) -> None:
+    """Store where the journals that have new entries stand now."""
+    for journal in moved:
+        connection.execute(
+            update(journals)
+            .where(journals.c.asset == journal.asset.number)
+            .values(
+                seq=journal.seq, head=journal.head, version=journal.version, last_time=last_time
+            )
+        )
+
+
+# --- accounts and balances -------------------------------------------------------------------
+
+
+def read_addresses(connection: Connection, account_ids: Iterable[str]) -> dict[str, bytes]:
+    """Return the addresses of those of `account_ids` that exist."""
+    dialect = dialect_of(connection)
+    sql = f"SELECT account_id, address FROM token_accounts WHERE {dialect.any_of('account_id')}"  # noqa: S608 (constant)
+    return {
+        row[0]: bytes(row[1]) for row in dialect.rows(connection, sql, dialect.values(account_ids))
+    }
+
+
+def read_taken(connection: Connection, addresses: Iterable[bytes]) -> set[bytes]:
+    """Return those of `addresses` that an account has."""
+    query = select(accounts.c.address).where(accounts.c.address.in_(list(addresses)))
+    return {bytes(address) for address in connection.execute(query).scalars()}
+
+
+def write_accounts(connection: Connection, new: Iterable[Account], *, with_blind: bool) -> None:
+    """Insert accounts; `with_blind` where no pepper could give their blinds again."""
+    rows = (
+        (
+            account.account_id,
+            bytes(account.address),
+            bytes(account.blind) if with_blind and account.derived else None,
+            bytes(account.registrar),
+            account.derived,
+            account.created_at,
+            account.created_at,
+        )
+        for account in new
+    )
+    dialect_of(connection).insert(connection, "token_accounts", _ACCOUNT_COLUMNS, rows)
+
+
+def account_of(row: Any, pepper: bytes | None) -> Account:  # noqa: ANN401 (SQLAlchemy's row)
+    """Return the account that a row is, with the blind that the pepper gives."""
+    blind = ZERO_HASH
+    if row.blind is not None:
+        blind = Hash32(row.blind)
+    elif row.derived and pepper is not None:
+        blind = account_blind(pepper, row.account_id)
+    return Account(
+        account_id=row.account_id,
+        address=Address(row.address),
+        blind=blind,
+        registrar=Address(row.registrar),
+        derived=bool(row.derived),
+        created_at=row.created_at,
+    )
+
+
+def read_balances(
+    connection: Connection, number: int, account_ids: Iterable[str]
+) -> dict[str, BalanceState]:
+    """Return what those of `account_ids` have of the asset that ever had any."""
+    dialect = dialect_of(connection)
+    sql = (
+        "SELECT account_id, balance, total_earned, total_spent, total_staked "  # noqa: S608 (constant)
+        f"FROM token_balances WHERE asset = ? AND {dialect.any_of('account_id')}"
+    )
+    rows = dialect.rows(connection, sql, number, dialect.values(account_ids))
+    return {row[0]: BalanceState(*map(dialect.to_amount, row[1:])) for row in rows}
+
+
+def write_balances(
+    connection: Connection, states: Mapping[tuple[int, str], BalanceState], now: int
+) -> None:
+    """Store each touched balance once."""
+    if not states:
+        return
+    dialect = dialect_of(connection)
+    rows = [
+        (number, account_id, *map(dialect.from_amount, state), now, now)
+        for (number, account_id), state in states.items()
+    ]
+    dialect.upsert(connection, "token_balances", _BALANCE_COLUMNS, ("asset", "account_id"), rows)
+
+
+# --- keys ------------------------------------------------------------------------------------
+
+
+def read_keys(connection: Connection, wanted: Iterable[str]) -> dict[str, tuple[bytes, Any]]:
+    """Return (request hash, what it made) of those of the keys that are known."""
+    dialect = dialect_of(connection)
+    sql = f"SELECT key, request, made FROM token_keys WHERE {dialect.any_of('key')}"  # noqa: S608 (constant)
+    rows = dialect.rows(connection, sql, dialect.values(wanted))
+    return {row[0]: (bytes(row[1]), json.loads(row[2])) for row in rows}
+
+
+def write_keys(
+    connection: Connection, new: Mapping[str, KeyState], numbers: Mapping[str, int], now: int
+) -> None:
+    """Insert keys, sorted, so that two processes with the same keys wait in the same order."""
+    rows = [
+        (key, state.request, json.dumps(_made(state.receipt, numbers)), now)
+        for key, state in sorted(new.items())
+    ]
+    dialect_of(connection).insert(
+        connection, "token_keys", ("key", "request", "made", "created_at"), rows
+    )
+
+
+def _made(receipt: Receipt, numbers: Mapping[str, int]) -> dict[str, Any]:
+    """Return what a key made: the account, and the (asset, seq) of each entry."""
+    return {
+        "account": receipt.account.account_id if receipt.account else None,
+        "entries": [[numbers[entry.asset], entry.seq] for entry in receipt.entries],
+    }
+
+
+# --- entries ---------------------------------------------------------------------------------
+
+
+def write_entries(
+    connection: Connection,
+    entries: Iterable[Entry],
+    numbers: Mapping[str, int],
+    *,
+    with_blind: bool = False,
+) -> None:
+    """Insert entries; `with_blind` where no pepper could give their blinds again."""
+    dialect = dialect_of(connection)
+    amount = dialect.from_amount
+    rows = (
+        (
+            numbers[entry.asset],
+            entry.seq,
+            bytes(entry.id),
+            entry.timestamp,
+            entry.from_account,
+            entry.to_account,
+            amount(entry.amount),
+            entry.reason or None,
+            entry.reference_type or None,
+            entry.reference_id or None,
+            entry.memo or None,
+            amount(entry.balance_after_from),
+            amount(entry.balance_after_to),
+            entry.origin,
+            str(entry.kind) or None,
+            None if entry.cause == ZERO_HASH else bytes(entry.cause),
+            entry.idempotency_key or None,
+            None if entry.group == ZERO_HASH else bytes(entry.group),
+            bytes(entry.head),
+            bytes(entry.blind) if with_blind else None,
+        )
+        for entry in entries
+    )
+    dialect.insert(connection, "token_ledger", ENTRY_COLUMNS, rows)
+
+
+_ENTRY_SELECT = (
+    f"SELECT {', '.join(f'e.{column}' for column in ENTRY_COLUMNS)}, f.address, t.address "  # noqa: S608 (constant)
+    "FROM token_ledger e "
+    "LEFT JOIN token_accounts f ON f.account_id = e.from_account "
+    "LEFT JOIN token_accounts t ON t.account_id = e.to_account "
+)
+
+
+def select_entries(
+    connection: Connection,
+    asset: Asset,
+    pepper: bytes | None,
+    where: str,
+    *values: object,
+) -> list[Entry]:
+    """Return entries of `asset` for the rest of a query, `where`, which names them `e`."""
+    dialect = dialect_of(connection)
+    sql = f"{_ENTRY_SELECT} WHERE e.asset = ? {where}"
+    rows = dialect.rows(connection, sql, asset.number, *values)
+    return [_entry(row, asset, pepper, dialect.to_amount) for row in rows]
+
+
+def _entry(row: Row, asset: Asset, pepper: bytes | None, to_amount: Any) -> Entry:  # noqa: ANN401 (a dialect's function)
+    """Return the entry that a row is, as stored: nothing is recomputed but the blind."""
+    blind = row[19] if row[19] is not None else ZERO_HASH
+    if row[19] is None and pepper is not None:
+        blind = entry_blind(pepper, asset.id, row[1])
+    return Entry(
+        asset=asset.symbol,
+        seq=row[1],
+        id=Hash32(row[2]),
+        head=Hash32(row[18]),
+        timestamp=row[3],
+        from_account=row[4],
+        to_account=row[5],
+        from_address=Address(row[20] or bytes(20)),
+        to_address=Address(row[21] or bytes(20)),
+        amount=to_amount(row[6]),
+        balance_after_from=to_amount(row[11]),
+        balance_after_to=to_amount(row[12]),
+        reason=row[7] or "",
+        reference_type=row[8] or "",
+        reference_id=row[9] or "",
+        memo=row[10] or "",
+        idempotency_key=row[16] or "",
+        group=Hash32(row[17]) if row[17] is not None else ZERO_HASH,
+        kind=row[14] or "",
+        cause=Hash32(row[15]) if row[15] is not None else ZERO_HASH,
+        blind=Hash32(blind),
+    )

@@ -1,0 +1,171 @@
+"""The one module that begins and commits: reading, writing, and posting with its retries."""
+
+from __future__ import annotations
+
+import random
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from sqlalchemy import text
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
+
+from ledger.engine import (
+    is_conflict,
+    is_lost,
+    translated_errors,
+    violated_constraint,
+)
+from ledger.errors import ConflictError, CorruptError, DatabaseFileError, RefusedError, Rule
+from ledger.posting import Outcome, Run, post
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Connection, Engine
+
+    from ledger.results import Receipt
+
+MAX_ATTEMPTS = 16
+"""Times that a run which the database ended in favour of another is run again."""
+
+_RACES = {"token_keys_pkey", "token_keys.key", "token_accounts_pkey", "token_accounts.account_id",
+          "token_accounts_address", "token_accounts.address"}  # fmt: skip
+"""Constraints that another process can make us violate between our read and our write."""
+
+_RULES = {
+    "token_balances_not_negative": Rule.INSUFFICIENT_AVAILABLE,
+    "token_balances_balance_range": Rule.INSUFFICIENT_AVAILABLE,
+    "token_balances_earned_range": Rule.TOTAL_OVERFLOW,
+    "token_balances_spent_range": Rule.TOTAL_OVERFLOW,
+    "token_ledger_two_accounts": Rule.SAME_ACCOUNT,
+    "token_ledger_amount_positive": Rule.AMOUNT_ZERO,
+    "token_ledger_amount_range": Rule.INVALID_FIELD,
+}
+"""What a violated constraint of this name says, should a check in Python ever be missing."""
+
+
+@dataclass(slots=True)
+class Transactions:
+    """Begins and commits on one engine; counts what had to be run again."""
+
+    engine: Engine
+    retries: int = 0
+    _serials: list[int] = field(default_factory=list)
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Give a connection in a transaction that changes nothing."""
+        with translated_errors("read"), self.engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """Give a connection whose every statement sees the same moment, and changes nothing."""
+        with translated_errors("read"), self.engine.connect() as plain:
+            postgresql = plain.dialect.name == "postgresql"
+            level = {"isolation_level": "REPEATABLE READ"} if postgresql else {}
+            connection = plain.execution_options(**level)
+            with connection.begin():
+                yield connection
+
+    @contextmanager
+    def writing(self, what: str) -> Iterator[Connection]:
+        """Give a connection in a transaction that commits at the end of the block."""
+        with translated_errors(what), self._begun() as connection:
+            yield connection
+
+    @contextmanager
+    def _begun(self) -> Iterator[Connection]:
+        """Give a connection that may write, without translating errors."""
+        with self.engine.connect() as plain:
+            connection = plain.execution_options(ledger_writes=True)
+            with connection.begin():
+                _check_isolation(connection)
+                yield connection
+
+    def post(self, run: Run) -> list[Receipt | RefusedError]:
+        """Post `run` and return one result an item, whatever else writes meanwhile.
+
+        Raises:
+            BusyError, ConflictError, CorruptError, DatabaseFileError: see `ledger.errors`.
+            RefusedError: CLOCK_AHEAD.
+        """
+        for attempt in range(MAX_ATTEMPTS):
+            try:
+                return self._posted(run)
+            except DBAPIError as error:
+                if not self._again(error):
+                    return self._settled(run, error)
+                self.retries += 1
+                time.sleep(random.uniform(0, 0.002 * attempt))  # noqa: S311 (spreads retries; no secret)
+        raise ConflictError("post: other writers won 16 times; run it again")
+
+    def _again(self, error: DBAPIError) -> bool:
+        """Tell whether the same run can succeed when run again from its start."""
+        return is_conflict(error) or violated_constraint(error) in _RACES
+
+    def _posted(self, run: Run) -> list[Receipt | RefusedError]:
+        """Post in one transaction; where its COMMIT got no answer, find out what it did."""
+        outcome: Outcome | None = None
+        try:
+            with self._begun() as connection:
+                outcome = post(connection, run)
+                if not outcome.wrote:
+                    connection.rollback()
+        except DBAPIError as error:
+            if outcome is None or not is_lost(error):
+                raise
+            if not self._committed(outcome):
+                raise
+        return outcome.results
+
+    def _committed(self, outcome: Outcome) -> bool:
+        """Tell whether a transaction that ended without an answer was committed.
+
+        Locking the head waits for the old backend to end, so that the answer is final.
+        """
+        with self.writing("find out what the last commit did") as connection:
+            if outcome.first_entry is not None:
+                number, seq, id_ = outcome.first_entry
+                connection.execute(
+                    text("UPDATE token_journals SET seq = seq WHERE asset = :asset"),
+                    {"asset": number},
+                )
+                found = connection.execute(
+                    text("SELECT id FROM token_ledger WHERE asset = :asset AND seq = :seq"),
+                    {"asset": number, "seq": seq},
+                ).scalar_one_or_none()
+                return found is not None and bytes(found) == id_
+            found = connection.execute(
+                text("SELECT account_id FROM token_accounts WHERE account_id = :account"),
+                {"account": outcome.first_account},
+            ).scalar_one_or_none()
+            return found is not None
+
+    def _settled(self, run: Run, error: DBAPIError) -> list[Receipt | RefusedError]:
+        """Answer for a run that the database refused: item by item, then by the constraint."""
+        refused = isinstance(error, IntegrityError | DataError)
+        if refused and len(run.items) > 1:
+            return [
+                result for item in run.items for result in self.post(replace(run, items=(item,)))
+            ]
+        name = violated_constraint(error)
+        if refused and name in _RULES:
+            return [RefusedError(_RULES[name], f"the database refused it ({name})")]
+        if refused:
+            raise CorruptError(
+                f"post: the database refused a row ({name}); run `evm-ledger audit`"
+            ) from error
+        with translated_errors("post"):
+            raise error
+
+
+def _check_isolation(connection: Connection) -> None:
+    """Refuse any isolation but READ COMMITTED on PostgreSQL: a snapshot would be too old."""
+    if connection.dialect.name != "postgresql":
+        return
+    level = connection.get_isolation_level()
+    if level != "READ COMMITTED":
+        raise DatabaseFileError(f"posting needs READ COMMITTED, this connection has {level}")

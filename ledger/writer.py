@@ -1,0 +1,109 @@
+"""In one process, whoever finds the journal free posts for all who wait: no thread, no delay."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
+
+from ledger.errors import ConflictError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from ledger.errors import RefusedError
+    from ledger.requests import Item
+    from ledger.results import Receipt
+
+MAX_RUN = 5_000
+"""Entries in one commit."""
+
+Symbols = tuple[str, ...]
+
+
+@dataclass(slots=True, eq=False)
+class _Ticket:
+    """One caller's items, waiting for their results."""
+
+    items: Sequence[Item]
+    weight: int
+    results: list[Receipt | RefusedError] | None = None
+    error: BaseException | None = None
+
+    @property
+    def done(self) -> bool:
+        """Whether a result or an error is there."""
+        return self.results is not None or self.error is not None
+
+
+@dataclass(eq=False)
+class _Lane:
+    """Callers who lock the same journals; `running` is held by the one who posts."""
+
+    running: threading.Lock = field(default_factory=threading.Lock)
+    guard: threading.Lock = field(default_factory=threading.Lock)
+    waiting: deque[_Ticket] = field(default_factory=deque)
+
+    def take(self) -> list[_Ticket]:
+        """Return the next tickets, in order of arrival, that fit in one commit."""
+        with self.guard:
+            taken = [self.waiting.popleft()]
+            weight = taken[0].weight
+            while self.waiting and weight + self.waiting[0].weight <= MAX_RUN:
+                taken.append(self.waiting.popleft())
+                weight += taken[-1].weight
+        return taken
+
+
+class Writer:
+    """Gathers what threads of this process post at the same time into common commits."""
+
+    def __init__(
+        self, post: Callable[[Symbols, Sequence[Item]], list[Receipt | RefusedError]]
+    ) -> None:
+        """Take `post`, which posts items that lock the journals of the symbols."""
+        self._post = post
+        self._lanes: WeakValueDictionary[Symbols, _Lane] = WeakValueDictionary()
+        self._guard = threading.Lock()
+
+    def post(
+        self, symbols: Symbols, items: Sequence[Item], weight: int
+    ) -> list[Receipt | RefusedError]:
+        """Return one result an item; `weight` is the number of entries they make at most."""
+        ticket = _Ticket(items, weight)
+        lane = self._lane(symbols)
+        with lane.guard:
+            lane.waiting.append(ticket)
+        with lane.running:
+            while not ticket.done:
+                self._serve(symbols, lane.take())
+        if ticket.error is not None:
+            raise ticket.error
+        return ticket.results or []
+
+    def _lane(self, symbols: Symbols) -> _Lane:
+        """Return the lane of `symbols`, which lives while somebody uses it."""
+        with self._guard:
+            lane = self._lanes.get(symbols)
+            if lane is None:
+                lane = self._lanes[symbols] = _Lane()
+            return lane
+
+    def _serve(self, symbols: Symbols, tickets: list[_Ticket]) -> None:
+        """Post for all `tickets` in one commit and give each its own results."""
+        try:
+            results = self._post(symbols, [item for ticket in tickets for item in ticket.items])
+        except Exception as error:  # noqa: BLE001 (each waiting caller raises it)
+            for ticket in tickets:
+                ticket.error = error
+            return
+        except BaseException:
+            for ticket in tickets:
+                ticket.error = ConflictError("post: interrupted; run it again with its key")
+            raise
+        position = 0
+        for ticket in tickets:
+            ticket.results = results[position : position + len(ticket.items)]
+            position += len(ticket.items)
