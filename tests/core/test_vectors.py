@@ -179,7 +179,7 @@ def test_a_seal_without_batches_has_an_id() -> None:
         (("asset", "decimals"), 18.0, "asset.decimals"),
         (("asset", "decimals"), "018", "asset.decimals"),
         (("asset", "symbol"), "\ud800", "asset.symbol"),
-        (("asset", "symbol"), "\udfff", "asset.symbol"),
+        (("asset", "name"), "\udfff", "asset.name"),
         (("asset", "symbol"), 7, "asset.symbol"),
         (("accounts",), {}, "accounts"),
         (("accounts",), {"alice": {}}, "accounts"),
