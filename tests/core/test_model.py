@@ -91,6 +91,12 @@ def test_a_wrong_checksum_is_refused(text: str) -> None:
     assert refusal.value.field == "wallet"
 
 
+@pytest.mark.parametrize("digits", ["D" + "d" * 39, "d" * 39 + "D", "d" + "D" * 39])
+def test_one_letter_of_another_case_is_no_checksum(digits: str) -> None:
+    with pytest.raises(FieldError, match="checksum"):
+        Address.parse("0x" + digits)
+
+
 @pytest.mark.parametrize("word", WORDS)
 @pytest.mark.parametrize(
     "text",
