@@ -24,7 +24,7 @@ const settings = (extra) => ({
 
 // The account and its factory are parts of the formats: their settings, like their sources, never change.
 const FORMAT = settings({ optimizer: { enabled: true, runs: 200 }, viaIR: true });
-const TOKEN = settings({ optimizer: { enabled: true, runs: 1_000_000 }, viaIR: true });
+const TOKEN = settings({ optimizer: { enabled: true, runs: 1_000_000 }, viaIR: false });
 
 const CONTRACTS = [
   { name: "AccountFactory", version: "1", settings: FORMAT },

@@ -247,32 +247,41 @@ contract LedgerToken is ILedgerToken, ERC20 {
         return false;
     }
 
-    /// @dev Each balance is read once; the issuer's is what may still be minted.
+    /// @dev Reads each balance of the table once; the issuer's, in the first row, is what may still be minted.
     function _loadBalances(uint256[] memory table) private view {
         table[1] = type(uint256).max - totalSupply();
-        for (uint256 i = 2; i < table.length; i += 2) {
-            table[i + 1] = balanceOf(address(uint160(table[i])));
+        // Memory-safe: writes scratch space (0x00 to 0x2c) and the second word of each of the table's rows.
+        assembly ("memory-safe") {
+            mstore(0x0c, BALANCE_SLOT_SEED)
+            let end := add(add(table, 32), shl(5, mload(table)))
+            for { let row := add(table, 96) } lt(row, end) { row := add(row, 64) } {
+                mstore(0x00, mload(row))
+                mstore(add(row, 32), sload(keccak256(0x0c, 0x20)))
+            }
         }
     }
 
-    /// @dev Each balance is written once; an address that no record has marked is refused.
+    /// @dev Writes each balance of the table once, and the supply; refuses an account that no record has marked.
     function _storeBalances(uint256[] memory table) private {
         uint256 supply = type(uint256).max - table[1];
-        // Memory-safe: no memory is written. The slot is Solady's own, and the issuer's room is 2**256 - 1 - supply.
+        uint256 unused;
+        // Memory-safe: writes scratch space (0x00 to 0x2c) only. The slots are Solady's own; of a row's first word the
+        // hash takes the address alone, the last 20 bytes.
         assembly ("memory-safe") {
             sstore(TOTAL_SUPPLY_SLOT, supply)
-        }
-        for (uint256 i = 2; i < table.length; i += 2) {
-            uint256 account = table[i];
-            if (account >> 248 == 0) revert AddressUnused(i / 2, address(uint160(account)));
-            uint256 held = table[i + 1];
-            // Memory-safe: writes scratch space (0x00 to 0x2c) only. The slot is Solady's own.
-            assembly ("memory-safe") {
-                mstore(0x0c, BALANCE_SLOT_SEED)
+            mstore(0x0c, BALANCE_SLOT_SEED)
+            let end := add(add(table, 32), shl(5, mload(table)))
+            for { let row := add(table, 96) } lt(row, end) { row := add(row, 64) } {
+                let account := mload(row)
+                if iszero(byte(0, account)) {
+                    unused := shr(6, sub(row, table))
+                    break
+                }
                 mstore(0x00, account)
-                sstore(keccak256(0x0c, 0x20), held)
+                sstore(keccak256(0x0c, 0x20), mload(add(row, 32)))
             }
         }
+        if (unused != 0) revert AddressUnused(unused, address(uint160(table[2 * unused])));
     }
 
     /// @dev Folds the batch into the contract's history.

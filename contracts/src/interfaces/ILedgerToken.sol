@@ -45,8 +45,8 @@ interface ILedgerToken {
     /// balance is what may still be minted, 2**256 - 1 - total supply. Records count from 0.
     error Overdraft(uint256 record, address account, uint256 balance, uint256 amount);
 
-    /// @notice The payload ends inside its header, its table or a record: it has `length` bytes, not `needed`.
-    error PayloadTooShort(uint256 length, uint256 needed);
+    /// @notice The payload ends before its header, table or records do, or after: it has `length` bytes, not `needed`.
+    error PayloadLength(uint256 length, uint256 needed);
 
     /// @notice The payload's version is not 1.
     error PayloadVersion(uint256 version);
@@ -69,8 +69,8 @@ interface ILedgerToken {
     /// @notice No record names the address at `index` of the table.
     error AddressUnused(uint256 index, address account);
 
-    /// @notice The header names another number of records than follow, or none follows.
-    error WrongRecordCount(uint256 named, uint256 found);
+    /// @notice The header names no record.
+    error NoRecords();
 
     /// @notice An index of the record is not in the table.
     error IndexOutOfRange(uint256 record, uint256 from, uint256 to);
