@@ -1,0 +1,280 @@
+"""A ledger as a folder of files, from which anybody can rebuild it and verify a chain.
+
+The same sealed entries give the same bytes: no clock, no host, no path is in them. Nothing
+half-written is ever at the target: the folder is made under another name, then renamed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib.metadata import version
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from bridge import files
+from bridge.artifacts import token_address
+from bridge.codec import encode_payload
+from bridge.coordinates import Journal, seal_logs
+from bridge.errors import BridgeError, TargetExistsError
+from bridge.files import ExportedAsset, FileFacts
+from bridge.progress import Progress, ReportProgress, ignore
+from bridge.strict import dump_line
+from ledger.batches import records_of
+from ledger.errors import CorruptError
+from ledger.hashing import keccak
+from ledger.ids import first_head
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from typing import BinaryIO
+
+    from bridge.strict import Row
+    from ledger import Ledger
+    from ledger.results import Asset, Entry, Sealed, SealedBatch
+
+
+@dataclass(frozen=True, slots=True)
+class ExportReport:
+    """What an export holds."""
+
+    path: Path
+    entries: int
+    accounts: int
+    batches: int
+    seals: int
+    unsealed: int
+    """Entries left out, because they are in no seal yet."""
+
+
+def export(ledger: Ledger, target: Path, *, progress: ReportProgress = ignore) -> ExportReport:
+    """Write every sealed entry, every account and every seal of `ledger` to the folder `target`.
+
+    Raises:
+        TargetExistsError: `target` is there already.
+        BridgeError: its parent is not a folder that can be written.
+        CorruptError: stored entries contradict the batches that were sealed over them.
+    """
+    with _new_folder(target) as folder:
+        report = _Export(ledger, folder, progress).write()
+    return ExportReport(target, *report)
+
+
+class _Export:
+    """One export being written."""
+
+    def __init__(self, ledger: Ledger, folder: Path, progress: ReportProgress) -> None:
+        self._ledger = ledger
+        self._folder = folder
+        self._progress = progress
+        self._facts: dict[str, FileFacts] = {}
+        # What is sealed now is the export; what is sealed while it is written is not.
+        self._seals = list(ledger.seals())
+        self._sealed: dict[str, list[tuple[SealedBatch, str]]] = {}
+        batches = (batch for sealed in self._seals for batch in sealed.batches)
+        for position, batch in enumerate(batches, start=1):
+            self._sealed.setdefault(batch.symbol, []).append((batch, files.batch_file(position)))
+        self._assets = [self._exported(asset) for asset in ledger.assets()]
+        self._total = sum(asset.entries for asset in self._assets)
+
+    def write(self) -> tuple[int, int, int, int, int]:
+        """Write every file; return (entries, accounts, batches, seals, unsealed)."""
+        self._write_entries()
+        accounts = self._write_accounts()
+        self._write_logs()
+        self._write_manifest()
+        heads = (self._ledger.head(asset.asset.symbol).seq for asset in self._assets)
+        batches = sum(map(len, self._sealed.values()))
+        return self._total, accounts, batches, len(self._seals), sum(heads) - self._total
+
+    def _exported(self, asset: Asset) -> ExportedAsset:
+        """Return what the manifest says of `asset`."""
+        identity = self._ledger.identity
+        sealed = self._sealed.get(asset.symbol)
+        token = token_address(identity.ledger_id, asset)
+        return ExportedAsset(
+            asset=asset,
+            token=token,
+            log_address=token or files.placeholder_address(asset.id),
+            entries=sealed[-1][0].batch.last_seq if sealed else 0,
+            head=sealed[-1][0].batch.new_head if sealed else first_head(identity.domain, asset.id),
+        )
+
+    def _write_entries(self) -> None:
+        """Write `entries.jsonl`, asset by asset, and each batch's payload beside it."""
+        done = 0
+        (self._folder / files.BATCHES).mkdir()
+        with self._file(files.ENTRIES) as out:
+            for exported in self._assets:
+                symbol = exported.asset.symbol
+                entries = self._ledger.entries(symbol, 1, exported.entries)
+                for sealed, name in self._sealed.get(symbol, ()):
+                    rows = list(islice(entries, sealed.batch.size))
+                    for entry in rows:
+                        out.write(dump_line(files.entry_row(entry)))
+                    self._write_payload(name, sealed, rows)
+                    done += len(rows)
+                    self._progress(Progress("entries", done, self._total))
+
+    def _write_payload(self, name: str, sealed: SealedBatch, entries: list[Entry]) -> None:
+        """Write the payload of one batch."""
+        if [entry.seq for entry in entries] != list(
+            range(sealed.batch.first_seq, sealed.batch.last_seq + 1)
+        ):
+            raise _corrupt(sealed)
+        payload = encode_payload(records_of(entries))
+        if keccak(payload) != sealed.batch.payload_hash:
+            raise _corrupt(sealed)
+        with self._file(name) as out:
+            out.write(payload, rows=len(entries))
+
+    def _write_accounts(self) -> int:
+        """Write `accounts.jsonl`; return how many there are."""
+        with self._file(files.ACCOUNTS) as out:
+            for account in self._ledger.accounts():
+                out.write(dump_line(files.account_row(account)))
+        return out.rows
+
+    def _write_logs(self) -> None:
+        """Write `logs.jsonl`, seal by seal."""
+        with self._file(files.LOGS) as out:
+            for sealed in self._seals:
+                for log in seal_logs(sealed.seal.number, sealed.id, self._journals(sealed)):
+                    out.write(dump_line(log.to_rpc()))
+                self._progress(Progress("logs", out.rows, self._total))
+
+    def _journals(self, sealed: Sealed) -> list[Journal]:
+        """Return each asset's entries in one seal."""
+        addresses = {asset.asset.symbol: asset.log_address for asset in self._assets}
+        return [
+            Journal(
+                batch.symbol,
+                batch.batch.asset,
+                addresses[batch.symbol],
+                self._ledger.entries(batch.symbol, batch.batch.first_seq, batch.batch.last_seq),
+            )
+            for batch in sealed.batches
+        ]
+
+    def _write_manifest(self) -> None:
+        """Write `manifest.json`, which vouches for every other file and for itself."""
+        names = {id(batch): name for rows in self._sealed.values() for batch, name in rows}
+        seals = [
+            files.seal_row(
+                sealed.seal,
+                sealed.id,
+                [files.batch_row(batch, names[id(batch)]) for batch in sealed.batches],
+            )
+            for sealed in self._seals
+        ]
+        identity = self._ledger.identity
+        manifest: Row = {
+            "schema_version": files.SCHEMA_VERSION,
+            "tool": f"evm-ledger {version('evm-ledger')}",
+            "ledger_id": str(identity.ledger_id),
+            "domain_separator": str(identity.domain),
+            "chain_id": identity.chain_id,
+            "chain_is_virtual": True,
+            "registrar": str(identity.registrar),
+            "created_at": identity.created_at,
+            "assets": [asset.to_row() for asset in self._assets],
+            "seals": seals,
+            "files": {name: self._facts[name].to_row() for name in sorted(self._facts)},
+        }
+        with self._file(files.MANIFEST) as out:
+            out.write(files.dump_manifest(files.with_checksum(manifest)))
+
+    @contextmanager
+    def _file(self, name: str) -> Iterator[_HashedFile]:
+        """Open the file `name` for writing; its facts are kept when it is complete."""
+        with (self._folder / name).open("xb") as opened:
+            out = _HashedFile(opened)
+            yield out
+            opened.flush()
+            os.fsync(opened.fileno())
+        self._facts[name] = FileFacts(out.size, out.rows, out.digest.hexdigest())
+
+
+class _HashedFile:
+    """A file that counts and hashes what is written to it."""
+
+    def __init__(self, opened: BinaryIO) -> None:
+        self._opened = opened
+        self.size = 0
+        self.rows = 0
+        self.digest = sha256()
+
+    def write(self, data: bytes, rows: int = 1) -> None:
+        """Write `data`, which holds `rows` rows."""
+        self._opened.write(data)
+        self.digest.update(data)
+        self.size += len(data)
+        self.rows += rows
+
+
+def write_secrets(ledger: Ledger, path: Path) -> None:
+    """Write the pepper to a new file that only its owner can read (mode 0600).
+
+    Without it an imported ledger verifies everything, but opens no derived account.
+
+    Raises:
+        TargetExistsError: `path` is there already.
+        BridgeError: the ledger was imported without its pepper, or the file cannot be written.
+    """
+    identity = ledger.identity
+    if identity.pepper is None:
+        raise BridgeError("this ledger was imported without its pepper: there are no secrets")
+    secrets = {"ledger_id": str(identity.ledger_id), "pepper": str(identity.pepper)}
+    try:
+        opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise TargetExistsError(f"{path} is there already: give a new name") from None
+    except OSError as error:
+        raise BridgeError(f"{path} cannot be written ({error.strerror})") from None
+    with os.fdopen(opened, "w", encoding="utf-8") as out:
+        json.dump(secrets, out)
+        out.write("\n")
+        out.flush()
+        os.fsync(out.fileno())
+
+
+@contextmanager
+def _new_folder(target: Path) -> Iterator[Path]:
+    """Make a folder that is at `target` once everything inside went well, and nowhere before."""
+    if target.exists() or target.is_symlink():
+        raise TargetExistsError(f"{target} is there already: give a new name")
+    partial = target.parent / f".{target.name}.{os.getpid()}.partial"
+    try:
+        partial.mkdir()
+    except OSError as error:
+        raise BridgeError(f"{target} cannot be made ({error.strerror})") from None
+    try:
+        yield partial
+        partial.rename(target)
+    except BaseException:  # Ctrl-C too: half an export must not stay
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    _sync_folder(target.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """See to it that a rename in `folder` outlives a power cut."""
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
+
+
+def _corrupt(sealed: SealedBatch) -> CorruptError:
+    """Return the error for entries that are not those that were sealed."""
+    batch = sealed.batch
+    return CorruptError(
+        f"{sealed.symbol} entries {batch.first_seq} to {batch.last_seq} are not what seal "
+        f"{sealed.seal} sealed: run `evm-ledger audit`, it names the row"
+    )

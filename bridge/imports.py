@@ -1,0 +1,241 @@
+"""An export back into a ledger: every byte checked, every id recomputed, all or nothing."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+
+from bridge import files
+from bridge.codec import encode_payload
+from bridge.coordinates import Journal, seal_logs
+from bridge.manifest import Manifest, read_manifest
+from bridge.progress import Progress, ReportProgress, ignore
+from bridge.strict import (
+    Place,
+    Reader,
+    dump_line,
+    load_json,
+    load_line,
+    read_fields,
+    read_hash,
+)
+from ledger import Ledger, Restore, RestoreError
+from ledger.batches import records_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+    from typing import BinaryIO
+
+    from ledger.model import Hash32
+    from ledger.results import Account, Entry, Sealed
+
+_CHUNK: Final = 1 << 20
+_SECRETS: Final[Mapping[str, Reader]] = {"ledger_id": read_hash, "pepper": read_hash}
+_FILE_OF: Final = {"token_ledger": files.ENTRIES, "token_accounts": files.ACCOUNTS}
+"""Which file holds the rows of a table; the manifest holds the rest."""
+
+
+def import_ledger(
+    folder: Path, url: str, *, pepper: Hash32 | None = None, progress: ReportProgress = ignore
+) -> Ledger:
+    """Make a ledger in the empty database at `url` from the export in `folder`, and open it.
+
+    Without `pepper` (see `read_secrets`) it can be read, audited and verified, not posted to.
+
+    Raises:
+        ExportFileError: a file is missing, longer, shorter or altered, or does not follow from
+            the entries. The database is as it was.
+        DatabaseFileError: the database cannot be used, or holds a ledger already.
+    """
+    source = _Source(folder, read_manifest(folder), progress)
+    source.check_files()
+    manifest = source.manifest
+    contents = Restore(
+        ledger_id=manifest.ledger_id,
+        registrar=manifest.registrar,
+        created_at=manifest.created_at,
+        assets=tuple(exported.asset for exported in manifest.assets),
+        accounts=source.accounts,
+        entries=source.entries,
+        seals=manifest.seals,
+        check=source.check_derived,
+    )
+    try:
+        return Ledger.restore(url, contents, pepper=pepper)
+    except RestoreError as error:
+        found = error.finding
+        file = _FILE_OF.get(found.table, files.MANIFEST)
+        message = f"{found.what} of {found.row} is {found.found}, must be {found.expected}"
+        raise Place(file).error(message) from None
+
+
+def read_secrets(path: Path, ledger_id: Hash32) -> Hash32:
+    """Return the pepper that `export --secrets` wrote to `path`.
+
+    Raises:
+        ExportFileError: the file cannot be read, or is of another ledger.
+    """
+    place = Place(path.name)
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise place.error(f"cannot be read ({error.strerror})") from None
+    found = read_fields(place, load_json(place, text), _SECRETS)
+    if found["ledger_id"] != ledger_id:
+        raise place.error(f"is of another ledger, {found['ledger_id']}", "ledger_id")
+    pepper: Hash32 = found["pepper"]
+    return pepper
+
+
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """Where an asset's rows begin in `entries.jsonl`."""
+
+    offset: int
+    line: int
+
+
+class _Source:
+    """An export being read: checked once as bytes, then streamed as often as it takes."""
+
+    def __init__(self, folder: Path, manifest: Manifest, progress: ReportProgress) -> None:
+        self.manifest = manifest
+        self._folder = folder
+        self._progress = progress
+        self._starts: dict[str, _Start] = {}
+        self._written = 0
+
+    # --- as bytes ---
+
+    def check_files(self) -> None:
+        """Refuse unless exactly the files of the manifest are there, each as it says."""
+        inside = (path for path in self._folder.rglob("*") if not path.is_dir())
+        present = {path.relative_to(self._folder).as_posix() for path in inside}
+        for name in sorted(present - set(self.manifest.files) - {files.MANIFEST}):
+            raise Place(name).error("is no file of this export: remove it")
+        for name in self.manifest.files:
+            self._check_file(name)
+        self._find_starts()
+
+    def _check_file(self, name: str) -> None:
+        """Refuse a file whose size, rows or sum are not those of the manifest."""
+        place, facts = Place(name), self.manifest.files[name]
+        digest, size, rows = sha256(), 0, 0
+        with self._open(name) as opened:
+            while chunk := opened.read(_CHUNK):
+                digest.update(chunk)
+                size += len(chunk)
+                rows += chunk.count(b"\n")
+        if size != facts.size:
+            raise place.error(f"has {size} bytes, must have {facts.size}")
+        if digest.hexdigest() != facts.sha256:
+            raise place.error("was altered: its sha256 is not that of the manifest")
+        if not name.startswith(files.BATCHES) and rows != facts.rows:
+            raise place.error(f"has {rows} lines, must have {facts.rows}")
+
+    def _find_starts(self) -> None:
+        """Note where each asset's rows begin, so that they can be read alone."""
+        offset, line = 0, 1
+        with self._open(files.ENTRIES) as opened:
+            for exported in self.manifest.assets:
+                self._starts[exported.asset.symbol] = _Start(offset, line)
+                for text in islice(opened, exported.entries):
+                    offset += len(text)
+                    line += 1
+
+    # --- as rows ---
+
+    def accounts(self) -> Iterator[Account]:
+        """Yield every account; ids must ascend, as an export writes them."""
+        last = ""
+        with self._open(files.ACCOUNTS) as opened:
+            for number, line in enumerate(opened, start=1):
+                place = Place(files.ACCOUNTS, number)
+                account = files.read_account(place, load_line(place, line))
+                if account.account_id <= last:
+                    raise place.error(f"must be after {last!r}, each id once", "account_id")
+                last = account.account_id
+                yield account
+
+    def entries(self, symbol: str) -> Iterator[Entry]:
+        """Yield the entries of an asset, as they go into the database."""
+        count = next(a.entries for a in self.manifest.assets if a.asset.symbol == symbol)
+        with self._open(files.ENTRIES) as opened:
+            opened.seek(self._starts[symbol].offset)
+            numbered = enumerate(opened, start=self._starts[symbol].line)
+            for number, line in islice(numbered, count):
+                yield _entry(symbol, number, line)
+                self._written += 1
+                if self._written % 1_000 == 0 or self._written == self.manifest.entries:
+                    self._progress(Progress("entries", self._written, self.manifest.entries))
+
+    def _take(self, opened: BinaryIO, symbol: str, count: int) -> list[Entry]:
+        """Return the next `count` entries of an asset, and note where the ones after begin."""
+        start = self._starts[symbol]
+        opened.seek(start.offset)
+        lines = list(islice(opened, count))
+        offset = start.offset + sum(map(len, lines))
+        self._starts[symbol] = _Start(offset, start.line + count)
+        return [_entry(symbol, number, line) for number, line in enumerate(lines, start.line)]
+
+    # --- what follows from the rows ---
+
+    def check_derived(self) -> None:
+        """Refuse payloads and logs that are not those of the entries."""
+        position = line = 0
+        with self._open(files.LOGS) as logs, self._open(files.ENTRIES) as rows:
+            for sealed in self.manifest.seals:
+                batches = {
+                    batch.symbol: self._take(rows, batch.symbol, batch.batch.size)
+                    for batch in sealed.batches
+                }
+                for entries in batches.values():
+                    position += 1
+                    self._check_payload(files.batch_file(position), entries)
+                line = self._check_logs(sealed, batches, logs, line)
+                self._progress(Progress("logs", line, self.manifest.entries))
+
+    def _check_payload(self, name: str, entries: list[Entry]) -> None:
+        """Refuse a payload that is not the one canonical payload of `entries`."""
+        with self._open(name) as opened:
+            if opened.read() != encode_payload(records_of(entries)):
+                raise Place(name).error("is not the payload of the batch's entries")
+
+    def _check_logs(
+        self, sealed: Sealed, batches: Mapping[str, list[Entry]], logs: BinaryIO, line: int
+    ) -> int:
+        """Refuse logs of a seal that are not those of its entries; return the lines read."""
+        assets = {exported.asset.symbol: exported for exported in self.manifest.assets}
+        journals = [
+            Journal(symbol, assets[symbol].asset.id, assets[symbol].log_address, entries)
+            for symbol, entries in batches.items()
+        ]
+        for log in seal_logs(sealed.seal.number, sealed.id, journals):
+            line += 1
+            if logs.readline() != dump_line(log.to_rpc()):
+                raise Place(files.LOGS, line).error("is not the log that the entries make")
+        return line
+
+    @contextmanager
+    def _open(self, name: str) -> Iterator[BinaryIO]:
+        """Open a file of the export."""
+        path = self._folder / name
+        try:
+            opened = path.open("rb")
+        except OSError as error:
+            raise Place(name).error(f"cannot be read ({error.strerror})") from None
+        with opened:
+            yield opened
+
+
+def _entry(symbol: str, number: int, line: bytes) -> Entry:
+    """Return the entry in a line of `entries.jsonl`, which must be of the asset `symbol`."""
+    place = Place(files.ENTRIES, number)
+    entry = files.read_entry(place, load_line(place, line))
+    if entry.asset != symbol:
+        raise place.error(f"is {entry.asset!r}, must be {symbol!r}", "asset")
+    return entry

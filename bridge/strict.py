@@ -1,0 +1,196 @@
+"""Strict JSON: one way to write a row, and readers that name what is wrong with one.
+
+A field that is missing, unknown or of another type is an error that names file, line and field.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from bridge.errors import ExportFileError
+from ledger.amounts import MAX_AMOUNT
+from ledger.errors import FieldError
+from ledger.model import Address, Hash32, Kind
+
+if TYPE_CHECKING:
+    from bridge.codec import RpcLog
+
+Row: TypeAlias = dict[str, Any]
+Reader: TypeAlias = Callable[[object], Any]
+"""Returns a field's value, or raises ValueError saying what it must be."""
+
+_MAX_INT: Final = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something is in an export, for errors."""
+
+    file: str
+    line: int | None = None
+    prefix: str = ""
+
+    def error(self, message: str, field: str | None = None) -> ExportFileError:
+        """Return the error that names this place and `field`."""
+        name = f"{self.prefix}{field}" if field else self.prefix.rstrip(".") or None
+        return ExportFileError(self.file, message, line=self.line, field=name)
+
+    def inside(self, field: str) -> Place:
+        """Return the place of what is in `field`."""
+        return Place(self.file, self.line, f"{self.prefix}{field}.")
+
+
+# --- fields ---
+
+
+def read_text(found: object) -> str:
+    """Return text."""
+    if type(found) is not str:
+        raise ValueError("must be text")
+    return found
+
+
+def read_int(found: object) -> int:
+    """Return an integer of 0 .. 2**63 - 1."""
+    if type(found) is not int or not 0 <= found <= _MAX_INT:
+        raise ValueError("must be an integer of 0 .. 2**63 - 1")
+    return found
+
+
+def read_bool(found: object) -> bool:
+    """Return true or false."""
+    if type(found) is not bool:
+        raise ValueError("must be true or false")
+    return found
+
+
+def read_amount(found: object) -> int:
+    """Return an amount: digits in a string, because JSON numbers end at 2**53 in most readers."""
+    if type(found) is not str or not (found.isascii() and found.isdigit()):
+        raise ValueError("must be digits in a string")
+    if (found != "0" and found.startswith("0")) or len(found) > len(str(MAX_AMOUNT)):
+        raise ValueError("must be digits without leading zeros, at most 2**256 - 1")
+    if (amount := int(found)) > MAX_AMOUNT:
+        raise ValueError("must be at most 2**256 - 1")
+    return amount
+
+
+def read_hash(found: object) -> Hash32:
+    """Return 32 bytes written as 0x and lower-case hex."""
+    return Hash32(read_hex(found, Hash32.size))
+
+
+def read_address(found: object) -> Address:
+    """Return an address written with its EIP-55 checksum."""
+    address = Address(read_hex(str(found).lower() if type(found) is str else found, Address.size))
+    if found != str(address):
+        raise ValueError(f"must be {address}, with its EIP-55 checksum")
+    return address
+
+
+def read_kind(found: object) -> str:
+    """Return the kind of an entry."""
+    if type(found) is not str or found not in set(Kind):
+        raise ValueError("is no kind of entry")
+    return Kind(found)
+
+
+def read_list(found: object) -> list[object]:
+    """Return a list."""
+    if type(found) is not list:
+        raise ValueError("must be a list")
+    return found
+
+
+def read_object(found: object) -> Row:
+    """Return an object."""
+    if type(found) is not dict:
+        raise ValueError("must be an object")
+    return found
+
+
+def optional(reader: Reader, found: object) -> Any:  # noqa: ANN401 (what `reader` returns)
+    """Return None for null, else what `reader` returns."""
+    return None if found is None else reader(found)
+
+
+def read_hex(found: object, size: int) -> bytes:
+    """Return the bytes of 0x and `size` * 2 lower-case hex digits."""
+    if type(found) is not str or len(found) != 2 + 2 * size or not found.startswith("0x"):
+        raise ValueError(f"must be 0x and {2 * size} hex digits")
+    digits = found[2:]
+    if digits != digits.lower() or not digits.isalnum() or not digits.isascii():
+        raise ValueError(f"must be 0x and {2 * size} lower-case hex digits")
+    return bytes.fromhex(digits)
+
+
+# --- JSON ---
+
+
+def dump_line(row: Mapping[str, object] | RpcLog) -> bytes:
+    """Return `row` as its one line: no spaces, fields in their order, UTF-8 as it is."""
+    text = json.dumps(row, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return text.encode() + b"\n"
+
+
+def load_json(place: Place, text: bytes) -> Any:  # noqa: ANN401 (JSON is anything)
+    """Return the JSON in `text`; ExportFileError if it is none or an object repeats a field."""
+
+    def unique(pairs: list[tuple[str, Any]]) -> Row:
+        row = dict(pairs)
+        if len(row) != len(pairs):
+            raise place.error("an object names a field twice")
+        return row
+
+    def refuse(constant: str) -> None:
+        raise place.error(f"holds {constant}, which is not JSON")
+
+    try:
+        return json.loads(
+            text.decode(), object_pairs_hook=unique, parse_constant=refuse, parse_float=refuse
+        )
+    except (ValueError, RecursionError):
+        raise place.error("is not JSON in UTF-8") from None
+
+
+def load_line(place: Place, line: bytes) -> Any:  # noqa: ANN401 (JSON is anything)
+    """Return the row in `line`, which must be written the one canonical way."""
+    row = load_json(place, line)
+    try:
+        canonical = dump_line(row)
+    except ValueError:
+        raise place.error("holds a lone surrogate, which UTF-8 cannot encode") from None
+    if canonical != line:
+        raise place.error("is not written as this program writes it (spaces, escapes, line end)")
+    return row
+
+
+def read_fields(place: Place, row: object, fields: Mapping[str, Reader]) -> Row:
+    """Return the fields of `row`, exactly those of `fields` in their order, each as read.
+
+    Raises:
+        ExportFileError: naming the field that is missing, unknown, misplaced or wrong.
+    """
+    if not isinstance(row, dict):
+        raise place.error("is not an object")
+    for name in fields:
+        if name not in row:
+            raise place.error("is missing", name)
+    for name in row:
+        if name not in fields:
+            raise place.error("is unknown", name[:80])
+    if list(row) != list(fields):
+        raise place.error(f"fields must be in the order {', '.join(fields)}")
+    values: Row = {}
+    for name, read in fields.items():
+        try:
+            values[name] = read(row[name])
+        except FieldError as error:
+            message = error.message.removeprefix(f"{error.field}: ")
+            raise place.error(message, name) from None
+        except ValueError as error:
+            raise place.error(str(error), name) from None
+    return values
