@@ -1,0 +1,382 @@
+"""A chain through one of its nodes: the only module that knows web3, and how nodes differ."""
+
+from __future__ import annotations
+
+import json
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+from urllib.parse import urlsplit
+
+from requests import Session
+from web3 import HTTPProvider
+from web3.types import RPCEndpoint
+
+from bridge.codec import Log, quantity
+from bridge.errors import (
+    ChainError,
+    NoAnswerError,
+    ReorganisedError,
+    RpcError,
+    TransactionError,
+    WrongChainError,
+)
+from ledger.model import Address, Hash32
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from types import TracebackType
+
+    from bridge.keys import SignedTransaction, Signer
+
+T = TypeVar("T")
+
+LOCAL_CHAIN_IDS: Final = frozenset({1337, 31337})
+"""Chains that are nothing but a test: Anvil's and Hardhat's 31337, Ganache's and geth's 1337."""
+
+TRANSACTION_GAS_CAP: Final = 2**24
+"""The most gas one transaction may ask for (EIP-7825)."""
+
+_FIRST_POLL: Final = 0.02
+_LONGEST_POLL: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One block, by which reads are pinned."""
+
+    number: int
+    hash: Hash32
+    timestamp: int
+    """Seconds since 1970."""
+    base_fee: int | None
+    """Wei a gas; None on a chain without EIP-1559."""
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionReceipt:
+    """What became of a mined transaction."""
+
+    hash: Hash32
+    succeeded: bool
+    block_number: int
+    gas_used: int
+    logs: tuple[Log, ...]
+
+
+class Chain:
+    """A connection to one chain. Every method raises ChainError if the node fails in its part."""
+
+    def __init__(self, url: str, timeout: float) -> None:
+        """Prepare to speak to `url`; `connect` is what callers use."""
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise NoAnswerError("the RPC URL must start with http:// or https:// and name a host")
+        # Providers put keys into the path, the query and the user name: none of it is ever shown.
+        port = f":{parts.port}" if parts.port else ""
+        self.name = f"{parts.scheme}://{parts.hostname}{port}"
+        self.chain_id = 0
+        self._session = Session()
+        self._provider = HTTPProvider(
+            url,
+            request_kwargs={"timeout": timeout},
+            session=self._session,
+            exception_retry_configuration=None,
+        )
+
+    @classmethod
+    def connect(
+        cls, url: str, *, expected_chain_id: int | None = None, timeout: float = 30.0
+    ) -> Self:
+        """Return a connection to the node at `url`; `timeout` (seconds) is for each request.
+
+        Raises:
+            NoAnswerError: nothing answers there, or not in JSON-RPC.
+            WrongChainError: the node serves another chain than the expected one.
+        """
+        chain = cls(url, timeout)
+        chain.chain_id = chain._quantity(chain.request("eth_chainId"))
+        if expected_chain_id not in {None, chain.chain_id}:
+            chain.close()
+            raise WrongChainError(
+                f"{chain.name} serves chain {chain.chain_id}, not {expected_chain_id}: "
+                "give the URL of a node of that chain"
+            )
+        return chain
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._session.close()
+
+    @property
+    def is_local_test(self) -> bool:
+        """Whether nothing on this chain can be worth anything."""
+        return self.chain_id in LOCAL_CHAIN_IDS
+
+    # --- requests ---
+
+    def request(self, method: str, *parameters: object) -> Any:  # noqa: ANN401 (JSON is anything)
+        """Return the result of a JSON-RPC call.
+
+        Raises:
+            NoAnswerError: no answer, or one that is not JSON-RPC.
+            RpcError: the node's own error.
+        """
+        try:
+            answer: Any = self._provider.make_request(RPCEndpoint(method), list(parameters))
+        except OSError as error:  # every error of the HTTP library is one
+            reason = type(error).__name__
+            raise NoAnswerError(
+                f"{self.name} does not answer ({reason}): is the node up?"
+            ) from None
+        except (ValueError, TypeError):
+            answer = None
+        if not isinstance(answer, dict) or ("result" in answer) == ("error" in answer):
+            raise NoAnswerError(f"{self.name} does not answer in JSON-RPC: is that a node's URL?")
+        if "error" in answer:
+            raise _rpc_error(method, answer["error"])
+        return answer["result"]
+
+    def block(self, tag: str = "latest") -> Block:
+        """Return the block that `tag` ("latest", "safe", "finalized" or 0x hex) names."""
+        found = self.request("eth_getBlockByNumber", tag, False)  # noqa: FBT003 (JSON-RPC is positional)
+        if found is None:
+            raise ReorganisedError(f"{self.name} has no block {tag}")
+        return self._parsed("a block", lambda: _block(found))
+
+    def check_canonical(self, block: Block) -> None:
+        """Raise ReorganisedError unless `block` is still part of the chain."""
+        if self.block(quantity(block.number)).hash != block.hash:
+            raise ReorganisedError(
+                f"block {block.number} was replaced while it was read: run again"
+            )
+
+    def code(self, address: Address, at: Block) -> bytes:
+        """Return the code at `address`; empty if there is no contract."""
+        return self._bytes(self.request("eth_getCode", _hex(address), _pin(at)))
+
+    def has_code_since(self, address: Address, at: Block) -> int:
+        """Return the first block up to `at` in which `address` has code, by bisection.
+
+        0 where the node has forgotten old states: then logs are read from the start.
+        """
+        low, high = 0, at.number
+        try:
+            while low < high:
+                middle = (low + high) // 2
+                found = self.request("eth_getCode", _hex(address), quantity(middle))
+                low, high = (low, middle) if self._bytes(found) else (middle + 1, high)
+        except RpcError:
+            return 0
+        return low
+
+    def call(
+        self,
+        to: Address | None,
+        data: bytes,
+        *,
+        at: Block | None = None,
+        sender: Address | None = None,
+        code: bytes | None = None,
+    ) -> bytes:
+        """Return what a call returns, in the state of block `at` (EIP-1898), or the latest.
+
+        `to` None runs `data` as creation code and returns the code it would deploy; `code` is put
+        at `to` for the time of the call.
+
+        Raises:
+            RpcError: the call reverted.
+        """
+        transaction = {"data": _hex(data)}
+        if to is not None:
+            transaction["to"] = _hex(to)
+        if sender is not None:
+            transaction["from"] = _hex(sender)
+        parameters: list[object] = [transaction, _pin(at) if at else "latest"]
+        if code is not None and to is not None:
+            parameters.append({_hex(to): {"code": _hex(code)}})
+        return self._bytes(self.request("eth_call", *parameters))
+
+    def logs(self, address: Address, topic: Hash32 | None, first: int, last: int) -> Iterator[Log]:
+        """Yield the logs of `address` in blocks `first` to `last`, in their order.
+
+        A range that the node finds too large is asked for in halves.
+        """
+        wanted: dict[str, object] = {"address": _hex(address)}
+        if topic is not None:
+            wanted["topics"] = [_hex(topic)]
+        span = {"fromBlock": quantity(first), "toBlock": quantity(last)}
+        try:
+            found = self.request("eth_getLogs", {**wanted, **span})
+        except RpcError:
+            if first >= last:
+                raise
+            middle = (first + last) // 2
+            yield from self.logs(address, topic, first, middle)
+            yield from self.logs(address, topic, middle + 1, last)
+            return
+        yield from self._parsed("logs", lambda: map(Log.parse, found))
+
+    # --- transactions ---
+
+    def estimate_gas(self, sender: Address, to: Address, data: bytes) -> int:
+        """Return the gas that the transaction would use; RpcError if it would revert."""
+        transaction = {"from": _hex(sender), "to": _hex(to), "data": _hex(data)}
+        return self._quantity(self.request("eth_estimateGas", transaction))
+
+    def transact(
+        self, signer: Signer, to: Address, data: bytes = b"", *, gas: int, value: int = 0
+    ) -> SignedTransaction:
+        """Return a signed transaction with the signer's next nonce; nothing is sent."""
+        return signer.sign(
+            {
+                "chainId": self.chain_id,
+                "nonce": self.next_nonce(signer.address),
+                "to": str(to),
+                "data": _hex(data),
+                "value": value,
+                "gas": min(gas, TRANSACTION_GAS_CAP),
+                **self._fees(),
+            }
+        )
+
+    def next_nonce(self, address: Address) -> int:
+        """Return the nonce after the last transaction of `address`, pending ones among them."""
+        return self._quantity(self.request("eth_getTransactionCount", _hex(address), "pending"))
+
+    def mined_nonces(self, address: Address) -> int:
+        """Return how many transactions of `address` are mined: the lowest nonce still free."""
+        return self._quantity(self.request("eth_getTransactionCount", _hex(address), "latest"))
+
+    def send(self, signed: SignedTransaction) -> None:
+        """Broadcast; an error means "unknown", so after one the chain is asked what it knows.
+
+        Raises:
+            ChainError: the error, if the chain does not know the transaction.
+        """
+        try:
+            self.request("eth_sendRawTransaction", _hex(signed.raw))
+        except ChainError:
+            if not self.knows(signed.hash):
+                raise
+
+    def knows(self, transaction: Hash32) -> bool:
+        """Tell whether the transaction is mined or waits to be."""
+        return self.request("eth_getTransactionByHash", _hex(transaction)) is not None
+
+    def receipt(self, transaction: Hash32) -> TransactionReceipt | None:
+        """Return the receipt of a mined transaction, or None."""
+        found = self.request("eth_getTransactionReceipt", _hex(transaction))
+        return None if found is None else self._parsed("a receipt", lambda: _receipt(found))
+
+    def wait(self, transaction: Hash32, *, timeout: float = 180.0) -> TransactionReceipt:
+        """Return the receipt of `transaction`, waiting `timeout` seconds for it to be mined.
+
+        Raises:
+            TransactionError: it is not mined by then. It still may be.
+        """
+        deadline, pause = time.monotonic() + timeout, _FIRST_POLL
+        while (found := self.receipt(transaction)) is None:
+            if time.monotonic() > deadline:
+                raise TransactionError(
+                    f"transaction {transaction} is not mined after {timeout:.0f} seconds: "
+                    "run again later, nothing is sent twice"
+                )
+            time.sleep(pause)
+            pause = min(pause * 2, _LONGEST_POLL)
+        return found
+
+    def send_and_wait(self, signed: SignedTransaction, what: str) -> TransactionReceipt:
+        """Broadcast and wait; raise TransactionError, naming `what`, if it fails."""
+        self.send(signed)
+        receipt = self.wait(signed.hash)
+        if not receipt.succeeded:
+            raise TransactionError(f"{what}: transaction {signed.hash} was mined and failed")
+        return receipt
+
+    def _fees(self) -> dict[str, int]:
+        """Return the fee fields: twice the base fee lasts six full blocks (EIP-1559)."""
+        base_fee = self.block().base_fee
+        if base_fee is None:
+            return {"gasPrice": self._quantity(self.request("eth_gasPrice"))}
+        try:
+            tip = self._quantity(self.request("eth_maxPriorityFeePerGas"))
+        except RpcError:
+            tip = 10**9
+        return {"maxFeePerGas": 2 * base_fee + tip, "maxPriorityFeePerGas": tip, "type": 2}
+
+    # --- what nodes write ---
+
+    def _parsed(self, what: str, parse: Callable[[], T]) -> T:
+        """Return what `parse` makes of an answer; ChainError if the answer is malformed."""
+        try:
+            return parse()
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise NoAnswerError(
+                f"{self.name} returned {what} that is malformed ({error!r})"
+            ) from None
+
+    def _quantity(self, found: object) -> int:
+        return self._parsed("a number", lambda: int(str(found), 16))
+
+    def _bytes(self, found: object) -> bytes:
+        return self._parsed("data", lambda: bytes.fromhex(str(found)[2:]))
+
+
+def _hex(data: bytes) -> str:
+    """Return `data` as JSON-RPC has it."""
+    return "0x" + data.hex()
+
+
+def _pin(block: Block) -> dict[str, object]:
+    """Return the parameter that reads at `block` and no other (EIP-1898)."""
+    return {"blockHash": _hex(block.hash)}
+
+
+def _block(found: Mapping[str, Any]) -> Block:
+    """Return the block in a node's answer."""
+    base_fee = found.get("baseFeePerGas")
+    return Block(
+        number=int(found["number"], 16),
+        hash=Hash32.parse(found["hash"]),
+        timestamp=int(found["timestamp"], 16),
+        base_fee=None if base_fee is None else int(base_fee, 16),
+    )
+
+
+def _receipt(found: Mapping[str, Any]) -> TransactionReceipt:
+    """Return the receipt in a node's answer."""
+    return TransactionReceipt(
+        hash=Hash32.parse(found["transactionHash"]),
+        succeeded=int(found["status"], 16) == 1,
+        block_number=int(found["blockNumber"], 16),
+        gas_used=int(found["gasUsed"], 16),
+        logs=tuple(map(Log.parse, found["logs"])),
+    )
+
+
+def _rpc_error(method: str, error: object) -> RpcError:
+    """Return the error that a node answered with; Hardhat nests the revert's data."""
+    if not isinstance(error, dict):
+        return RpcError(method, 0, json.dumps(error)[:200])
+    found = error.get("data")
+    if isinstance(found, dict):
+        found = found.get("data")
+    revert = b""
+    if isinstance(found, str) and found.startswith("0x"):
+        with suppress(ValueError):
+            revert = bytes.fromhex(found[2:])
+    code = error.get("code")
+    return RpcError(method, code if isinstance(code, int) else 0, str(error.get("message")), revert)

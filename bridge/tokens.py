@@ -1,0 +1,246 @@
+"""A token contract as the bridge reads it, every read pinned to one block."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Final
+
+from bridge.artifacts import token_creation
+from bridge.codec import (
+    BATCH_REPLAYED,
+    BatchReplayed,
+    decode_result,
+    encode_call,
+    transfer_record,
+)
+from bridge.errors import (
+    ChainError,
+    ForeignContractError,
+    NoContractError,
+    ReorganisedError,
+    RpcError,
+)
+from ledger.encoding import address_word
+from ledger.model import Address, Hash32, Record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from bridge.chain import Block, Chain
+    from bridge.codec import Log
+    from ledger.results import Asset, Identity
+
+BALANCES_A_CALL: Final = 4_000
+LOGS_A_QUERY: Final = 8_000
+"""Providers refuse queries of more than 10,000."""
+BLOCKS_A_QUERY: Final = 50_000
+
+_READER: Final = Address(bytes.fromhex("00000000000000000000000000000000ba1a9ce5"))
+"""Where the code below is put for the time of a call; nothing is there."""
+
+# Calldata: the token (32 bytes), then one word an address. Returns balanceOf of each, or reverts.
+_READ_BALANCES: Final = bytes.fromhex(
+    "6020"  # [i] = 32, the offset of an address in calldata
+    "5b36811015603e57"  # 02 loop: if not i < calldatasize goto end
+    "6370a0823160e01b600052"  # memory[0:4] = selector of balanceOf(address)
+    "6020816004 37"  # memory[4:36] = calldata[i:i+32]
+    "602081602001"  # [i, 32, i+32]: the answer goes to memory[i+32:i+64]
+    "602460006000355afa"  # staticcall(gas, token, 0, 36, i+32, 32)
+    "3d60201416603757"  # if it went well and returned 32 bytes goto next
+    "60006000fd"  # revert
+    "5b6020016002 56"  # 37 next: i += 32, goto loop
+    "5b602090036040f3"  # 3e end: return memory[64 : 64 + i - 32]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token contract of this ledger, as it is in one block."""
+
+    asset: Asset
+    address: Address
+    history: Hash32
+    """history_n after `batches` batches."""
+    head: Hash32
+    """The ledger's head after `last_seq`, as the operator stated it."""
+    last_seq: int
+    batches: int
+    total_supply: int
+    operator: Address
+    """Who may replay; zero once the token is live."""
+    live: bool
+
+
+def read_token(chain: Chain, identity: Identity, asset: Asset, at: Block) -> Token:
+    """Return the token of `asset` in block `at`, after making sure that it is this one's.
+
+    Its address commits to the creation code and its arguments (CREATE2); all the same its code is
+    compared with what that creation code deploys, and it is asked whose token it is.
+
+    Raises:
+        NoContractError: the asset has no operator, or nothing is deployed at the address.
+        ForeignContractError: there is other code, or a token of another ledger or asset.
+    """
+    creation = token_creation(identity.ledger_id, asset)
+    code = chain.code(creation.address, at)
+    if not code:
+        raise NoContractError(
+            f"{asset.symbol}: no contract at {creation.address} on chain {chain.chain_id}: "
+            "run `evm-ledger chain deploy`"
+        )
+    _check_is_ours(chain, identity, asset, creation.address, at)
+    if code != chain.call(None, creation.code, at=at):
+        raise ForeignContractError(
+            f"{asset.symbol}: the contract at {creation.address} has other code than "
+            f"{asset.token_version}: is this the right chain?"
+        )
+    return _read_state(chain, asset, creation.address, at)
+
+
+def _check_is_ours(
+    chain: Chain, identity: Identity, asset: Asset, address: Address, at: Block
+) -> None:
+    """Raise ForeignContractError if the contract says it is of another ledger or asset."""
+    expected = {
+        "ledgerId": identity.ledger_id,
+        "assetId": asset.id,
+        "ledgerDomainSeparator": identity.domain,
+    }
+    for getter, value in expected.items():
+        try:
+            found = _get(chain, address, at, getter, "bytes32")
+        except ForeignContractError:
+            found = b""
+        except RpcError as error:
+            if "revert" not in error.message:
+                raise
+            found = b""
+        if found != value:
+            raise ForeignContractError(
+                f"{asset.symbol}: the contract at {address} is not this ledger's token: {getter} "
+                f"is {'missing' if not found else '0x' + found.hex()}, must be {value}"
+            )
+
+
+def _read_state(chain: Chain, asset: Asset, address: Address, at: Block) -> Token:
+    """Return what the contract says of itself."""
+
+    def get(getter: str, type_: str) -> Any:  # noqa: ANN401 (what the ABI type decodes to)
+        return _get(chain, address, at, getter, type_)
+
+    return Token(
+        asset=asset,
+        address=address,
+        history=Hash32(get("history", "bytes32")),
+        head=Hash32(get("head", "bytes32")),
+        last_seq=get("lastSeq", "uint64"),
+        batches=get("batchCount", "uint64"),
+        total_supply=get("totalSupply", "uint256"),
+        operator=Address.parse(get("operator", "address")),
+        live=get("live", "bool"),
+    )
+
+
+def _get(chain: Chain, address: Address, at: Block, getter: str, type_: str) -> Any:  # noqa: ANN401 (what the ABI type decodes to)
+    """Return what a getter without arguments returns."""
+    return decode_result([type_], chain.call(address, encode_call(f"{getter}()"), at=at))[0]
+
+
+def read_balances(
+    chain: Chain, token: Address, addresses: Sequence[Address], at: Block
+) -> Iterator[int]:
+    """Yield balanceOf each address, thousands a call: the token's own code answers each."""
+    for start in range(0, len(addresses), BALANCES_A_CALL):
+        chunk = addresses[start : start + BALANCES_A_CALL]
+        data = b"".join(map(address_word, (token, *chunk)))
+        found = chain.call(_READER, data, at=at, code=_READ_BALANCES)
+        if len(found) != Hash32.size * len(chunk):
+            raise ChainError(f"{chain.name} did not read {len(chunk)} balances: try another node")
+        words = range(0, len(found), Hash32.size)
+        yield from (int.from_bytes(found[word : word + Hash32.size], "big") for word in words)
+
+
+# --- logs ---
+
+
+def read_batches(chain: Chain, token: Token, at: Block) -> list[BatchReplayed]:
+    """Return every batch that the contract says it replayed, in order, up to block `at`.
+
+    Raises:
+        ChainError: the node's logs are not as many as the contract counts: never trust them then.
+    """
+    first = chain.has_code_since(token.address, at) if token.batches else at.number
+    found: list[BatchReplayed] = []
+    if token.batches:
+        for start, end in _spans(first, at.number):
+            logs = chain.logs(token.address, BATCH_REPLAYED, start, end)
+            found += map(BatchReplayed.parse, logs)
+    if [batch.number for batch in found] != list(range(1, token.batches + 1)):
+        raise ChainError(
+            f"{token.asset.symbol}: {chain.name} returned {len(found)} BatchReplayed logs, the "
+            f"contract counts {token.batches}: use a node that has all logs"
+        )
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayedBatch:
+    """A batch as the chain has it: the movements of its logs, and the event that ends it."""
+
+    event: BatchReplayed
+    records: tuple[Record, ...]
+
+
+def read_replayed(
+    chain: Chain, token: Token, batches: Sequence[BatchReplayed], at: Block
+) -> Iterator[ReplayedBatch | Record]:
+    """Yield each batch with its movements, and each movement that is in no batch, in order.
+
+    Raises:
+        ChainError: a batch has fewer logs than entries: the node does not have them all.
+    """
+    waiting: list[Record] = []
+    found = 0
+    for log in _all_logs(chain, token, batches, at):
+        record = transfer_record(log)
+        if record is not None:
+            waiting.append(record)
+        elif log.topics[:1] == (BATCH_REPLAYED,):
+            event = BatchReplayed.parse(log)
+            if len(waiting) < event.size:
+                raise ChainError(
+                    f"{token.asset.symbol}: {chain.name} returned {len(waiting)} of the "
+                    f"{event.size} logs of batch {event.number}: use a node that has all logs"
+                )
+            apart = len(waiting) - event.size
+            yield from waiting[:apart]
+            yield ReplayedBatch(event, tuple(waiting[apart:]))
+            waiting = []
+            found += 1
+    if found != len(batches):
+        raise ReorganisedError(f"{token.asset.symbol}: batches moved while they were read: again")
+    yield from waiting
+
+
+def _all_logs(
+    chain: Chain, token: Token, batches: Sequence[BatchReplayed], at: Block
+) -> Iterator[Log]:
+    """Yield every log of the token, in queries of at most about `LOGS_A_QUERY` logs."""
+    ends = [at.number]
+    pending = 0
+    for batch in reversed(batches):
+        pending += batch.size
+        if pending > LOGS_A_QUERY and batch.place.block_number < ends[-1]:
+            ends.append(batch.place.block_number)
+            pending = batch.size
+    first = batches[0].place.block_number if batches else at.number + 1
+    for start, end in pairwise([first - 1, *reversed(ends)]):
+        for low, high in _spans(start + 1, end):
+            yield from chain.logs(token.address, None, low, high)
+
+
+def _spans(first: int, last: int) -> Iterable[tuple[int, int]]:
+    """Yield the blocks `first` to `last` in spans that a provider answers."""
+    for start in range(first, last + 1, BLOCKS_A_QUERY):
+        yield start, min(start + BLOCKS_A_QUERY - 1, last)
