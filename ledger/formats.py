@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from ledger.model import Address, Hash32
 
-FACTORY = Address.parse("0x0000000000000000000000000000000000010000")
+FACTORY = Address.parse("0x4e340797EC185E74d64BbaB4238b2bA2a86E842D")
 """Where the AccountFactory lies, on every EVM chain."""
 
-ACCOUNT_INIT_CODE_HASH = Hash32(bytes(32))
+ACCOUNT_INIT_CODE_HASH = Hash32.parse(
+    "0xa03c0e65ba3eb535008f1f9676ec6917a16af526720f74e6ae90831ef1c86491"
+)
 """keccak of the creation code of LedgerAccount."""
 
 TOKEN_VERSION = "LedgerToken/1"  # noqa: S105 (the name of a contract, not a secret)

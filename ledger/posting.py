@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from ledger.dialects import Row
     from ledger.errors import RefusedError
     from ledger.model import Hash32
     from ledger.requests import Item
@@ -101,11 +102,10 @@ def _read(connection: Connection, run: Run) -> Decisions:
         registrar=run.identity.registrar,
         pepper=run.pepper,
         now=now,
-        last_time=max((last_time for _, last_time in locked.values()), default=0),
+        last_time=max((row[-1] for row in locked.values()), default=0),
         journals={
-            symbol: Journal(run.assets[symbol], row[0], bytes(row[1]), row[2])
+            symbol: _journal(run.assets[symbol], locked[number])
             for number, symbol in numbers.items()
-            for row in (locked[number][0],)
         },
         default_asset=_default_asset(connection, run),
         addresses=store.read_addresses(connection, sorted(_account_ids(run.items))),
@@ -113,6 +113,12 @@ def _read(connection: Connection, run: Run) -> Decisions:
         balances=_balances(connection, run, numbers),
         keys=_keys(connection, run, keys) if keys else {},
     )
+
+
+def _journal(asset: Asset, row: Row) -> Journal:
+    """Return where the journal of `asset` stands, from its locked row."""
+    seq, head, version, last_time = row
+    return Journal(asset, seq, bytes(head), version, last_time)
 
 
 def _default_asset(connection: Connection, run: Run) -> str | None:
@@ -208,6 +214,4 @@ def _write(connection: Connection, decisions: Decisions, run: Run) -> None:
     }
     store.write_balances(connection, states, decisions.last_time)
     moved = {entry.asset for entry in decisions.new_entries}
-    store.write_heads(
-        connection, [decisions.journals[symbol] for symbol in sorted(moved)], decisions.last_time
-    )
+    store.write_heads(connection, [decisions.journals[symbol] for symbol in sorted(moved)])

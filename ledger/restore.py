@@ -123,8 +123,8 @@ def _write_end(connection: Connection, asset: Asset, journal: JournalCheck) -> N
     """Write the balances and the head that the entries lead to."""
     states = {(asset.number, account_id): state for account_id, state in journal.states.items()}
     store.write_balances(connection, states, journal.last_time)
-    end = Journal(asset, journal.seq, journal.head, journal.seq)
-    store.write_heads(connection, [end], journal.last_time)
+    end = Journal(asset, journal.seq, journal.head, journal.seq, journal.last_time)
+    store.write_heads(connection, [end])
 
 
 def _batches(seals: Sequence[Sealed], symbol: str) -> Iterator[SealedBatch]:

@@ -47,6 +47,7 @@ class Journal:
     seq: int
     head: bytes
     version: int
+    last_time: int
 
 
 class KeyState(NamedTuple):
@@ -258,7 +259,8 @@ class Decisions:
             blind,
         )
         id_, head = chained(self.domain, journal.head, words, metadata)
-        journal.seq, journal.head, journal.version = seq, head, journal.version + 1
+        journal.seq, journal.head, journal.last_time = seq, head, self.last_time
+        journal.version += 1
         return Entry(
             asset=touched.symbol,
             seq=seq,

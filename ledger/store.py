@@ -97,8 +97,8 @@ def _asset(row: Any) -> Asset:  # noqa: ANN401 (SQLAlchemy's row)
 # --- journals --------------------------------------------------------------------------------
 
 
-def lock_heads(connection: Connection, numbers: Sequence[int]) -> dict[int, tuple[Row, int]]:
-    """Lock the journals of the assets `numbers`, sorted; return (seq, head, version), last time.
+def lock_heads(connection: Connection, numbers: Sequence[int]) -> dict[int, Row]:
+    """Lock the journals of the assets `numbers`, sorted; return (seq, head, version, last time).
 
     Its own statement: one that locks and reads more would read rows from before its wait. SQLite
     has taken the one write lock with BEGIN IMMEDIATE.
@@ -111,7 +111,7 @@ def lock_heads(connection: Connection, numbers: Sequence[int]) -> dict[int, tupl
     if dialect.name == "postgresql":
         sql += " FOR UPDATE"
     rows = dialect.rows(connection, sql, dialect.values(sorted(numbers)))
-    return {row[0]: (row[1:4], row[4]) for row in rows}
+    return {row[0]: row[1:] for row in rows}
 
 
 def read_head(connection: Connection, number: int) -> JournalHead:
@@ -127,14 +127,17 @@ def read_timestamp(connection: Connection, number: int, seq: int) -> int:
     return int(dialect.rows(connection, sql, number, seq)[0][0])
 
 
-def write_heads(connection: Connection, moved: Iterable[Journal], last_time: int) -> None:
+def write_heads(connection: Connection, moved: Iterable[Journal]) -> None:
     """Store where the journals that have new entries stand now."""
     for journal in moved:
         connection.execute(
             update(journals)
             .where(journals.c.asset == journal.asset.number)
             .values(
-                seq=journal.seq, head=journal.head, version=journal.version, last_time=last_time
+                seq=journal.seq,
+                head=journal.head,
+                version=journal.version,
+                last_time=journal.last_time,
             )
         )
 

@@ -1,0 +1,65 @@
+"""A local Anvil for the demo: started on a free port, ended with the block."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from bridge.errors import BridgeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_START_SECONDS = 30.0
+
+
+@contextmanager
+def local_anvil(program: str | None) -> Iterator[str]:
+    """Start Anvil and give its URL; `program` is a path, or None for the one on PATH.
+
+    Raises:
+        BridgeError: there is no Anvil, or it does not start.
+    """
+    found = shutil.which(program or "anvil")
+    if found is None:
+        raise BridgeError(
+            f"no Anvil at {program or 'anvil on PATH'}: name one with --anvil, or a running node "
+            "with --rpc (npm install @foundry-rs/anvil installs one)"
+        )
+    port = _free_port()
+    command = [found, "--port", str(port), "--silent"]
+    process = subprocess.Popen(  # noqa: S603 (the program that the user named)
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+    try:
+        _wait(process, port)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.communicate()
+
+
+def _free_port() -> int:
+    """Return a port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _wait(process: subprocess.Popen[bytes], port: int) -> None:
+    """Wait until the node listens."""
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    if process.poll() is None:
+        raise BridgeError(f"Anvil did not listen within {_START_SECONDS:.0f} s")
+    _, errors = process.communicate()
+    raise BridgeError(f"Anvil did not start: {errors.decode(errors='replace').strip()[:300]}")

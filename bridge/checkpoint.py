@@ -1,0 +1,157 @@
+"""Signed checkpoints: a seal that a wallet signed, kept where the operator cannot change it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from eth_keys.datatypes import Signature
+from eth_keys.exceptions import BadSignature
+from eth_utils.exceptions import ValidationError
+
+from bridge.errors import BridgeError, TargetExistsError
+from bridge.strict import (
+    Place,
+    load_json,
+    read_fields,
+    read_hash,
+    read_int,
+    read_list,
+    read_text,
+)
+from ledger.encoding import ledger_domain
+from ledger.ids import batch_id, seal_id
+from ledger.model import Address, Batch, Hash32, Seal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from bridge.keys import Signer
+    from bridge.strict import Reader
+    from ledger import Ledger
+    from ledger.results import Sealed, SealedBatch
+
+ExpectedHeads = dict[str, tuple[int, bytes]]
+"""(seq, head) by symbol."""
+
+
+def _read_signature(found: object) -> bytes:
+    """Return the 65 bytes of a signature in 0x and hex digits."""
+    text = read_text(found)
+    try:
+        return Signature(_canonical(bytes.fromhex(text.removeprefix("0x")))).to_bytes()
+    except (ValueError, ValidationError, BadSignature) as error:
+        raise ValueError("must be a signature of 65 bytes in hex") from error
+
+
+def _canonical(signature: bytes) -> bytes:
+    """Return r || s || v with v as 0 or 1, however the wallet wrote it."""
+    return signature[:-1] + bytes([signature[-1] % 27]) if signature else signature
+
+
+_CHECKPOINT: Final[Mapping[str, Reader]] = {
+    "ledger_id": read_hash,
+    "number": read_int,
+    "prev_seal": read_hash,
+    "timestamp": read_int,
+    "batches": read_list,
+    "signature": _read_signature,
+}
+_BATCH: Final[Mapping[str, Reader]] = {
+    "symbol": read_text,
+    "asset": read_hash,
+    "number": read_int,
+    "first_seq": read_int,
+    "last_seq": read_int,
+    "prev_head": read_hash,
+    "new_head": read_hash,
+    "tree_root": read_hash,
+    "payload_hash": read_hash,
+}
+
+
+def write_checkpoint(ledger: Ledger, path: Path, signer: Signer) -> Sealed:
+    """Write the last seal, signed by `signer`, to the new file `path`; return the seal.
+
+    The signature is over the seal's id, its EIP-712 digest: wallets can make it too.
+
+    Raises:
+        BridgeError: nothing is sealed, or the file cannot be written.
+        TargetExistsError: `path` is there already.
+    """
+    sealed = None
+    for sealed in ledger.seals():  # noqa: B007 (the last one)
+        pass
+    if sealed is None:
+        raise BridgeError("nothing is sealed yet; run `evm-ledger seal` first")
+    seal = sealed.seal
+    document = {
+        "ledger_id": str(ledger.identity.ledger_id),
+        "number": seal.number,
+        "prev_seal": str(seal.prev_seal),
+        "timestamp": seal.timestamp,
+        "batches": [_batch_row(batch) for batch in sealed.batches],
+        "signature": "0x" + signer.sign_digest(sealed.id).hex(),
+    }
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            json.dump(document, file, indent=1)
+            file.write("\n")
+    except FileExistsError:
+        raise TargetExistsError(f"{path} exists; name another file") from None
+    except OSError as error:
+        raise BridgeError(f"{path} cannot be written: {error.strerror}") from None
+    return sealed
+
+
+def _batch_row(sealed: SealedBatch) -> dict[str, object]:
+    """Return what a batch's id commits to, as JSON has it."""
+    row: dict[str, object] = {"symbol": sealed.symbol}
+    for name in _BATCH:
+        if name != "symbol":
+            value = getattr(sealed.batch, name)
+            row[name] = value if type(value) is int else str(value)
+    return row
+
+
+def read_checkpoint(path: Path, ledger_id: Hash32, signer: Address) -> ExpectedHeads:
+    """Return the heads in the checkpoint at `path`, if `signer` signed it for this ledger.
+
+    Raises:
+        ExportFileError: the file is malformed, of another ledger, or signed by somebody else.
+    """
+    place = Place(path.name)
+    try:
+        row = load_json(place, path.read_bytes())
+    except OSError as error:
+        raise place.error(f"cannot be read ({error.strerror})") from None
+    found = read_fields(place, row, _CHECKPOINT)
+    if found["ledger_id"] != ledger_id:
+        raise place.error(f"is of another ledger, {found['ledger_id']}", "ledger_id")
+    batches = [
+        read_fields(place.inside(f"batches[{position}]"), batch, _BATCH)
+        for position, batch in enumerate(found["batches"])
+    ]
+    by = _signer(ledger_domain(ledger_id), found, batches)
+    if by != signer:
+        raise place.error(f"is signed by {by}, not by {signer}, or was altered", "signature")
+    return {batch["symbol"]: (batch["last_seq"], batch["new_head"]) for batch in batches}
+
+
+def _signer(
+    domain: bytes, found: Mapping[str, Any], batches: list[dict[str, Any]]
+) -> Address | None:
+    """Return whose key made the signature over the seal that the fields make."""
+    ids = tuple(
+        batch_id(domain, Batch(**{name: batch[name] for name in _BATCH if name != "symbol"}))
+        for batch in batches
+    )
+    seal = Seal(found["number"], found["prev_seal"], found["timestamp"], ids)
+    try:
+        public = Signature(found["signature"]).recover_public_key_from_msg_hash(
+            seal_id(domain, seal)
+        )
+    except (BadSignature, ValidationError):
+        return None
+    return Address(public.to_canonical_address())
