@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from eth_account import Account
+from eth_typing import Hash32 as Digest
 
 from bridge.errors import KeyFileError
 from ledger.model import Address, Hash32
@@ -66,3 +67,7 @@ class Signer:
         signed = self._account.sign_transaction(dict(transaction))
         nonce: int = transaction["nonce"]
         return SignedTransaction(bytes(signed.raw_transaction), Hash32(bytes(signed.hash)), nonce)
+
+    def sign_digest(self, digest: Hash32) -> bytes:
+        """Return the signature (r, s, v: 65 bytes) over an EIP-712 digest, such as a seal's id."""
+        return bytes(self._account.unsafe_sign_hash(Digest(digest)).signature)
