@@ -11,7 +11,7 @@ from ledger.founding import add_asset, found, founded, open_founded
 from ledger.model import ISSUER, Address
 from ledger.posting import Run
 from ledger.reader import Reader
-from ledger.requests import Item, Movement, OpenAccount
+from ledger.requests import Item, Movement, OpenAccount, check_item
 from ledger.rules import movements_of
 from ledger.sealing import seal_next
 from ledger.writer import MAX_RUN, Writer
@@ -318,7 +318,8 @@ class Ledger(Reader):
         results: list[Receipt | RefusedError] = []
         run: list[Item] = []
         weight = 0
-        for item in items:
+        for position, candidate in enumerate(items):
+            item = check_item(candidate, position)
             size = max(1, len(movements_of(item)))
             if run and weight + size > MAX_RUN:
                 results += self._run(run, weight)

@@ -176,15 +176,21 @@ def _balances(
 
 def _keys(connection: Connection, run: Run, keys: set[str]) -> dict[str, KeyState]:
     """Return what the known ones among `keys` made, as the receipts of then."""
+    known = store.read_keys(connection, sorted(keys))
+    if not known:
+        return {}
+    # Read now: a key may have been used for an asset that another process has just made.
+    by_number = {asset.number: asset for asset in store.read_assets(connection).values()}
     return {
-        key: KeyState(request, _receipt(connection, run, made))
-        for key, (request, made) in store.read_keys(connection, sorted(keys)).items()
+        key: KeyState(request, _receipt(connection, run, by_number, made))
+        for key, (request, made) in known.items()
     }
 
 
-def _receipt(connection: Connection, run: Run, made: Mapping[str, Any]) -> Receipt:
+def _receipt(
+    connection: Connection, run: Run, by_number: Mapping[int, Asset], made: Mapping[str, Any]
+) -> Receipt:
     """Return the receipt that a key's row describes."""
-    by_number = {asset.number: asset for asset in run.assets.values()}
     entries = tuple(
         entry
         for number, seq in made["entries"]

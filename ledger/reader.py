@@ -57,10 +57,11 @@ class Reader:
 
     def _known_assets(self, *, fresh: bool = False) -> dict[str, Asset]:
         """Return the assets by symbol, from memory unless `fresh`."""
-        if fresh or not self._assets:
+        known = self._assets  # read once: another thread may forget them meanwhile
+        if fresh or not known:
             with self._transactions.reading() as connection:
-                self._assets = store.read_assets(connection)
-        return self._assets
+                known = self._assets = store.read_assets(connection)
+        return known
 
     def account(self, account_id: str) -> Account:
         """Return an account. Raises NotFoundError."""

@@ -122,6 +122,20 @@ Item = Movement | Group | OpenAccount
 """What `post_many` takes."""
 
 
+def check_item(item: object, position: int) -> Item:
+    """Return `item` if it can be posted.
+
+    Raises:
+        FieldError: naming its position, if it is of another type.
+    """
+    if not isinstance(item, Movement | Group | OpenAccount):
+        kind = type(item).__name__
+        raise FieldError(
+            f"items[{position}]", f"must be a Movement, Group or OpenAccount, not {kind}"
+        )
+    return item
+
+
 def mint(account_id: str, amount: int, asset: str | None) -> Movement:
     """Return the endowment of a new account."""
     return Movement(ISSUER, account_id, amount, asset, reason="endowment")
