@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
 from ledger.addresses import normalize_account_id
@@ -144,15 +145,17 @@ def mint(account_id: str, amount: int, asset: str | None) -> Movement:
 def request_hash(item: Item, assets: Sequence[str]) -> bytes:
     """Return keccak of the canonical request, without its key; `assets` are the resolved symbols.
 
-    JSON of a list of strings has one reading, so two different requests cannot collide.
+    JSON of a list of strings has one reading, so two different requests cannot collide. The
+    movements of a group count in the order of their assets' symbols, and within an asset in
+    theirs: that is all that the entries keep, so an import can rebuild the hash from them.
     """
     words: list[object]
     if isinstance(item, OpenAccount):
         initial = None if item.initial_balance is None else str(item.initial_balance)
         words = ["account", item.account_id, initial, *assets]
     elif isinstance(item, Group):
-        pairs = zip(item.movements, assets, strict=True)
-        words = ["group", *(_movement_words(m, symbol) for m, symbol in pairs)]
+        pairs = sorted(zip(assets, item.movements, strict=True), key=itemgetter(0))
+        words = ["group", *(_movement_words(m, symbol) for symbol, m in pairs)]
     else:
         words = ["entry", *_movement_words(item, assets[0])]
     return keccak(json.dumps(words, separators=(",", ":")).encode())

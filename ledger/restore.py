@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 from ledger import store
+from ledger.addresses import account_blind, entry_blind
 from ledger.checks import (
     BatchCheck,
     FoundError,
@@ -18,6 +19,7 @@ from ledger.checks import (
 )
 from ledger.errors import LedgerError
 from ledger.ids import first_head
+from ledger.repeats import KeyedRequests
 from ledger.rules import Journal
 from ledger.sealing import write_seal
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from ledger.checks import Finding
     from ledger.model import Address, Hash32
     from ledger.results import Account, Asset, Entry, Identity, Sealed, SealedBatch
+    from ledger.rules import KeyState
 
 PAGE = 1_000
 """Entries written at once."""
@@ -67,10 +70,14 @@ def write_restore(connection: Connection, identity: Identity, contents: Restore)
     Raises:
         RestoreError: naming the first row that does not recompute.
     """
+    keys = KeyedRequests(identity.domain, {a.symbol: a.id for a in contents.assets})
     try:
         _write_accounts(connection, identity, contents)
-        journals = [_write_journal(connection, identity, contents, a) for a in contents.assets]
+        journals = [
+            _write_journal(connection, identity, contents, asset, keys) for asset in contents.assets
+        ]
         check_groups(identity.domain, journals)
+        _write_keys(connection, keys.finish(), contents)
         _write_seals(connection, identity, contents)
     except FoundError as found:
         raise RestoreError(found.finding) from None
@@ -82,13 +89,20 @@ def _write_accounts(connection: Connection, identity: Identity, contents: Restor
     for page in _pages(contents.accounts()):
         for account in page:
             check_account(account, identity.ledger_id)
+            if identity.pepper is not None and account.derived:
+                blind = account_blind(identity.pepper, account.account_id)
+                same("token_accounts", account.account_id, "blind", blind, account.blind)
         store.write_accounts(connection, page, with_blind=identity.pepper is None)
 
 
 def _write_journal(
-    connection: Connection, identity: Identity, contents: Restore, asset: Asset
+    connection: Connection,
+    identity: Identity,
+    contents: Restore,
+    asset: Asset,
+    keys: KeyedRequests,
 ) -> JournalCheck:
-    """Write an asset, its entries, balances and head."""
+    """Write an asset, its entries, balances and head, and the keys that its entries carry."""
     check_asset(asset)
     store.write_asset(connection, asset, first_head(identity.domain, asset.id), contents.created_at)
     journal = JournalCheck(identity.domain, asset)
@@ -97,14 +111,32 @@ def _write_journal(
         for entry in page:
             journal.check(entry)
             batches.check(entry)
+            _check_blind(identity, asset, entry)
         _check_addresses(connection, page)
         store.write_entries(
             connection, page, {asset.symbol: asset.number}, with_blind=identity.pepper is None
         )
+        _write_keys(connection, keys.take(page), contents)
     journal.end_group()
     batches.finish()
     _write_end(connection, asset, journal)
     return journal
+
+
+def _check_blind(identity: Identity, asset: Asset, entry: Entry) -> None:
+    """Check that the pepper, where there is one, makes the blind that was hashed."""
+    if identity.pepper is not None:
+        blind = entry_blind(identity.pepper, asset.id, entry.seq)
+        same("token_ledger", f"{asset.symbol}/{entry.seq}", "blind", blind, bytes(entry.blind))
+
+
+def _write_keys(
+    connection: Connection, keys: Iterable[tuple[str, KeyState]], contents: Restore
+) -> None:
+    """Write idempotency keys, so that a request repeated after the import posts nothing."""
+    numbers = {asset.symbol: asset.number for asset in contents.assets}
+    if found := dict(keys):
+        store.write_keys(connection, found, numbers, contents.created_at)
 
 
 def _check_addresses(connection: Connection, page: Sequence[Entry]) -> None:

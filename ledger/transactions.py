@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sqlalchemy import text
@@ -52,7 +52,6 @@ class Transactions:
 
     engine: Engine
     retries: int = 0
-    _serials: list[int] = field(default_factory=list)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
