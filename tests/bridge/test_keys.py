@@ -22,7 +22,7 @@ ITEMS = [
         ),
         "two assets",
     ),
-    Movement("bob", "alice", 1, "BBB", idempotency_key="last"),
+    Movement("alice", "bob", 1, "BBB", idempotency_key="last"),
 ]
 
 
