@@ -76,16 +76,16 @@ def _transfer_gas(token: Token) -> int:
     return int(sent["gasUsed"], 16)
 
 
-def main() -> None:
-    """Measure on an Anvil with Osaka's rules, and print one JSON object a number."""
+def results() -> list[dict[str, object]]:
+    """Measure on an Anvil with Osaka's rules."""
     guardian = Guardian()
     try:
         node = start_anvil(guardian, "--hardfork", "osaka", "--enable-tx-gas-limit")
-        for row in measure(new_token(node)):
-            print(json.dumps(row))
+        return measure(new_token(node))
     finally:
         guardian.close()
 
 
 if __name__ == "__main__":
-    main()
+    for row in results():
+        print(json.dumps(row))

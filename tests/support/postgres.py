@@ -36,9 +36,12 @@ _SETTINGS = {
 
 
 class PostgresServer:
-    """One server; `create_database` and `drop_database` are cheap enough for every test."""
+    """One server; `create_database` and `drop_database` are cheap enough for every test.
 
-    def __init__(self, guardian: Guardian) -> None:
+    `durable` for benchmarks: every commit reaches the disk, as in production.
+    """
+
+    def __init__(self, guardian: Guardian, *, durable: bool = False) -> None:
         self._guardian = guardian
         self._numbers = count(1)
         folder = guardian.folder("postgres")
@@ -54,7 +57,8 @@ class PostgresServer:
             stdout=subprocess.DEVNULL,
             **identity,
         )
-        settings = [f"--{name}={value}" for name, value in _SETTINGS.items()]
+        chosen = {k: v for k, v in _SETTINGS.items() if not (durable and v == "off")}
+        settings = [f"--{name}={value}" for name, value in chosen.items()]
         self._log = folder / "log"
         self.process = guardian.start(
             [f"{programs}/postgres", "-D", str(self._data), "-k", str(self._data), *settings],
