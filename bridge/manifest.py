@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from bridge import files
-from bridge.artifacts import token_address
+from bridge.artifacts import token_address, token_artifact
 from bridge.strict import (
     Place,
     Reader,
@@ -125,9 +125,10 @@ def _assets(place: Place, found: Row) -> tuple[ExportedAsset, ...]:
         at = place.inside(f"assets[{position}]")
         exported = files.read_asset(at, row, position + 1)
         try:
-            token = token_address(ledger_id, exported.asset)
+            token_artifact(exported.asset.token_version)
         except FieldError as error:
             raise at.error(error.message, "token_version") from None
+        token = token_address(ledger_id, exported.asset)
         _must_be(at, "token", token, exported.token)
         expected = token or files.placeholder_address(exported.asset.id)
         _must_be(at, "log_address", expected, exported.log_address)

@@ -1,0 +1,54 @@
+"""What the tests of the bridge share: a small ledger, its export, a chain."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bridge.chain import Chain
+from bridge.export import export
+from bridge.keys import Signer
+from tests.bridge.histories import small_ledger
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from ledger import Ledger
+    from tests.support.nodes import Node
+
+
+@pytest.fixture
+def book(sqlite_url: str) -> Iterator[Ledger]:
+    """Return a small sealed ledger."""
+    with small_ledger(sqlite_url) as ledger:
+        yield ledger
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the export of a small ledger; copy it before you change it."""
+    folder = tmp_path_factory.mktemp("exported")
+    with small_ledger(f"sqlite:///{folder / 'ledger.db'}") as ledger:
+        return export(ledger, folder / "export").path
+
+
+@pytest.fixture
+def chain(anvil: Node) -> Iterator[Chain]:
+    """Return a connection to an Anvil that forgets what the test did."""
+    with Chain.connect(anvil.url) as connection:
+        yield connection
+
+
+@pytest.fixture
+def any_chain(node: Node) -> Iterator[Chain]:
+    """Return a connection to each kind of node in turn."""
+    with Chain.connect(node.url) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="session")
+def signer() -> Signer:
+    """Return the key that test nodes fund."""
+    return Signer.for_test_chain()

@@ -1,0 +1,100 @@
+"""Small ledgers with a bit of everything, for the tests of the bridge."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import sqlite3
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import make_url
+
+from ledger import Group, Hash32, Kind, Ledger, Movement, RefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+LEDGER_ID = Hash32(bytes(range(32)))
+PEPPER = Hash32(bytes(range(32, 64)))
+FIRST_MOMENT = 1_790_000_000_000_000
+REAL_ADDRESS = "0x" + "ab" * 20
+
+
+def steady_clock(step: int = 250) -> Callable[[], int]:
+    """Return a clock that ticks `step` microseconds a reading: the same history every time."""
+    ticks = itertools.count(FIRST_MOMENT, step)
+    return lambda: next(ticks)
+
+
+def small_ledger(url: str, *, sealed: bool = True) -> Ledger:
+    """Make a ledger of two assets: endowments, text of all kinds, groups over both, two seals."""
+    ledger = Ledger.create(url, ledger_id=LEDGER_ID, pepper=PEPPER, clock=steady_clock())
+    ledger.create_asset("SCI", "SCI token", 18)
+    ledger.create_asset("GOLD", "Gold, by the gram", 0)
+    for name in ("alice", "böb", "carol 🙂", REAL_ADDRESS):
+        ledger.create_account(name, asset="SCI")
+    ledger.mint("alice", 1_000, asset="GOLD", reason="found", memo='a "memo"\n with lines')
+    post(ledger, *(Movement("alice", "böb", 10**n, asset="SCI", reason=f"n{n}") for n in range(9)))
+    post(
+        ledger,
+        Group(
+            (
+                Movement("alice", "carol 🙂", 7, asset="GOLD", reference_type="swap"),
+                Movement("carol 🙂", "alice", 10**18, asset="SCI", reference_id="1"),
+                Movement("alice", REAL_ADDRESS, 3, asset="GOLD"),
+            ),
+            "swap-1",
+        ),
+    )
+    if sealed:
+        ledger.seal()
+    ledger.burn("böb", 5, asset="SCI", idempotency_key="burn-1")
+    chained = Movement("alice", "alice", 0, "GOLD", kind=Kind.CHAIN, cause=Hash32(b"\x01" * 32))
+    post(ledger, chained, Movement("carol 🙂", "böb", 2, asset="GOLD"))
+    if sealed:
+        seal_all(ledger)
+    return ledger
+
+
+def post(ledger: Ledger, *items: Movement | Group) -> None:
+    """Post `items`, none of which may be refused."""
+    for receipt in ledger.post_many(items):
+        assert not isinstance(receipt, RefusedError), receipt
+
+
+def seal_all(ledger: Ledger) -> None:
+    """Seal until nothing is left."""
+    while ledger.seal():
+        pass
+
+
+def altered_copy(ledger_url: str, statement: str, folder: Path) -> str:
+    """Return the URL of a copy of a SQLite ledger in which `statement` was run behind its back."""
+    source = Path(str(make_url(ledger_url).database))
+    copy = folder / f"altered-{len(list(folder.iterdir()))}.db"
+    with sqlite3.connect(source) as live, sqlite3.connect(copy) as target:
+        live.backup(target)
+    live.close()
+    names = target.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall()
+    for (name,) in names:
+        target.execute(f"DROP TRIGGER {name}")
+    assert target.execute(statement).rowcount == 1, statement
+    target.commit()
+    target.close()
+    return f"sqlite:///{copy}"
+
+
+def copied(folder: Path, target: Path) -> Path:
+    """Return a copy of an export."""
+    shutil.copytree(folder, target)
+    return target
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Return every file of a folder."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }

@@ -1,0 +1,183 @@
+"""Export and import: the same bytes from the same ledger, and the same ledger from the bytes."""
+
+from __future__ import annotations
+
+import json
+import stat
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from bridge import files
+from bridge.errors import BridgeError, ExportFileError, TargetExistsError
+from bridge.export import export, write_secrets
+from bridge.imports import import_ledger, read_secrets
+from ledger import DatabaseFileError, Hash32, Ledger, RefusedError
+from ledger.ids import ledger_chain_id
+from tests.bridge.histories import LEDGER_ID, PEPPER, contents, small_ledger
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bridge.progress import Progress
+
+
+def _rows(folder: Path, name: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / name).read_bytes().splitlines()]
+
+
+def test_both_databases_export_the_same_bytes(
+    sqlite_url: str, postgres_url: str, tmp_path: Path
+) -> None:
+    with small_ledger(sqlite_url) as one, small_ledger(postgres_url) as other:
+        export(one, tmp_path / "one")
+        export(other, tmp_path / "other")
+        export(one, tmp_path / "again")
+    assert contents(tmp_path / "one") == contents(tmp_path / "other")
+    assert contents(tmp_path / "one") == contents(tmp_path / "again")
+
+
+def test_import_then_export_gives_the_same_bytes_and_heads(
+    database_url: str, exported: Path, tmp_path: Path
+) -> None:
+    with import_ledger(exported, database_url) as restored:
+        assert restored.audit().ok
+        assert restored.identity.ledger_id == LEDGER_ID
+        assert restored.get_balance("böb", "GOLD") == 2
+        export(restored, tmp_path / "again")
+        for asset, row in zip(
+            restored.assets(),
+            json.loads((exported / files.MANIFEST).read_text())["assets"],
+            strict=True,
+        ):
+            assert str(restored.head(asset.symbol).head) == row["head"]
+    assert contents(tmp_path / "again") == contents(exported)
+
+
+def test_an_import_without_its_pepper_is_read_only_and_with_it_posts_on(
+    exported: Path, tmp_path: Path
+) -> None:
+    with (
+        import_ledger(exported, f"sqlite:///{tmp_path / 'blind.db'}") as blind,
+        pytest.raises(RefusedError, match="READ_ONLY"),
+    ):
+        blind.mint("alice", 1, asset="GOLD")
+    with import_ledger(exported, f"sqlite:///{tmp_path / 'seeing.db'}", pepper=PEPPER) as seeing:
+        before = seeing.head("GOLD").seq
+        assert seeing.mint("alice", 1, asset="GOLD").seq == before + 1
+
+
+def test_import_refuses_a_database_that_holds_a_ledger(book: Ledger, exported: Path) -> None:
+    before = list(book.entries("SCI"))
+    with pytest.raises(DatabaseFileError):
+        import_ledger(exported, str(book_url(book)))
+    assert list(book.entries("SCI")) == before
+
+
+def book_url(ledger: Ledger) -> str:
+    with ledger.connection() as connection:
+        return str(connection.engine.url)
+
+
+def test_the_report_counts_what_is_there_and_what_is_left_out(book: Ledger, tmp_path: Path) -> None:
+    book.mint("alice", 1, asset="GOLD")
+    steps: list[Progress] = []
+    report = export(book, tmp_path / "x", progress=steps.append)
+    assert report.entries == len(_rows(report.path, files.ENTRIES)) == 20
+    assert report.accounts == len(_rows(report.path, files.ACCOUNTS)) == 5
+    assert (report.batches, report.seals, report.unsealed) == (4, 2, 1)
+    assert {step.step for step in steps} == {"entries", "logs"}
+    assert all(step.done == step.total for step in steps[-1:])
+
+
+def test_an_empty_ledger_goes_there_and_back(sqlite_url: str, tmp_path: Path) -> None:
+    with Ledger.create(sqlite_url) as empty:
+        empty.create_asset("SCI", "SCI token")
+        export(empty, tmp_path / "x")
+    with import_ledger(tmp_path / "x", f"sqlite:///{tmp_path / 'back.db'}") as back:
+        assert [asset.symbol for asset in back.assets()] == ["SCI"]
+        export(back, tmp_path / "y")
+    assert contents(tmp_path / "x") == contents(tmp_path / "y")
+
+
+def test_logs_have_the_coordinates_of_the_ledger(book: Ledger, exported: Path) -> None:
+    logs = _rows(exported, files.LOGS)
+    seals = {hex(sealed.seal.number): str(sealed.id) for sealed in book.seals()}
+    assert {log["blockNumber"]: log["blockHash"] for log in logs} == seals
+    entries = {row["id"]: row for row in _rows(exported, files.ENTRIES)}
+    groups = {row["group"] for row in entries.values()} - {"0x" + "00" * 32}
+    assert {log["transactionHash"] for log in logs} == groups | {
+        id_ for id_, row in entries.items() if int(row["group"], 16) == 0
+    }
+    for number in seals:
+        block = [log for log in logs if log["blockNumber"] == number]
+        assert [log["logIndex"] for log in block] == [hex(n) for n in range(len(block))]
+        indexes = [int(log["transactionIndex"], 16) for log in block]
+        assert indexes == sorted(indexes)
+        assert sorted(set(indexes)) == list(range(max(indexes) + 1))
+    manifest = json.loads((exported / files.MANIFEST).read_text())
+    assert manifest["chain_id"] == ledger_chain_id(LEDGER_ID)
+
+
+def test_logs_of_a_group_follow_asset_id_then_seq(exported: Path) -> None:
+    manifest = json.loads((exported / files.MANIFEST).read_text())
+    by_address = {a["log_address"].lower(): a["asset_id"] for a in manifest["assets"]}
+    logs = _rows(exported, files.LOGS)
+    (group,) = {row["group"] for row in _rows(exported, files.ENTRIES)} - {"0x" + "00" * 32}
+    inside = [by_address[log["address"]] for log in logs if log["transactionHash"] == group]
+    assert len(inside) == 3
+    assert inside == sorted(inside)
+
+
+def test_a_token_without_operator_has_a_placeholder_and_with_one_its_address(
+    book: Ledger, tmp_path: Path
+) -> None:
+    export(book, tmp_path / "before")
+    first = json.loads((tmp_path / "before" / files.MANIFEST).read_text())["assets"][0]
+    assert first["token"] is None
+    assert first["log_address"].lower() == "0x" + first["asset_id"][-40:]
+    book.set_operator("SCI", book.account("alice").address)
+    export(book, tmp_path / "after")
+    first = json.loads((tmp_path / "after" / files.MANIFEST).read_text())["assets"][0]
+    assert first["token"] == first["log_address"] is not None
+
+
+def test_export_refuses_a_target_that_is_there(book: Ledger, tmp_path: Path) -> None:
+    (tmp_path / "x").mkdir()
+    (tmp_path / "y").symlink_to(tmp_path / "nowhere")
+    for name in ("x", "y"):
+        with pytest.raises(TargetExistsError, match="there already"):
+            export(book, tmp_path / name)
+    with pytest.raises(BridgeError, match="cannot be made"):
+        export(book, tmp_path / "no such folder" / "x")
+
+
+def test_ctrl_c_leaves_no_half_export(book: Ledger, tmp_path: Path) -> None:
+    def interrupt(step: Progress) -> None:
+        if step.step == "logs":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        export(book, tmp_path / "x", progress=interrupt)
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == []
+
+
+def test_secrets_are_the_owners_alone_and_never_overwritten(
+    book: Ledger, exported: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "secrets.json"
+    write_secrets(book, path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert read_secrets(path, LEDGER_ID) == PEPPER
+    with pytest.raises(TargetExistsError):
+        write_secrets(book, path)
+    with pytest.raises(ExportFileError, match="another ledger"):
+        read_secrets(path, Hash32(bytes(32)))
+    with pytest.raises(ExportFileError, match="cannot be read"):
+        read_secrets(tmp_path / "none", LEDGER_ID)
+    assert all(PEPPER.hex().encode() not in found for found in contents(exported).values())
+    with (
+        import_ledger(exported, f"sqlite:///{tmp_path / 'b.db'}") as blind,
+        pytest.raises(BridgeError, match="pepper"),
+    ):
+        write_secrets(blind, tmp_path / "other.json")
