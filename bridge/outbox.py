@@ -64,7 +64,10 @@ class Outbox:
         self._of = {"asset": asset.number, "chain_id": str(chain_id), "contract": bytes(contract)}
 
     def save(self, run: Run, signed: SignedTransaction) -> None:
-        """Save a signed transaction; call it before the first broadcast."""
+        """Save a signed transaction; call it before the first broadcast.
+
+        Where the chain went back, the same nonce gives the same transaction once more.
+        """
         now = _now()
         row = {
             **self._of,
@@ -78,8 +81,11 @@ class Outbox:
             "created_at": now,
             "updated_at": now,
         }
+        known = update(_submissions).where(_submissions.c.tx_hash == bytes(signed.hash))
         with self._ledger.connection() as connection:
-            connection.execute(insert(_submissions).values(row))
+            again = known.values(status="signed", block_number=None, updated_at=now)
+            if connection.execute(again).rowcount == 0:
+                connection.execute(insert(_submissions).values(row))
 
     def mark(self, transaction: Hash32, status: Status, block_number: int | None = None) -> None:
         """Note what became of a transaction."""
