@@ -167,42 +167,44 @@ def with_addresses(
     return repaired
 
 
-def same_batch(entries: Sequence[Entry], event: BatchReplayed, records: Sequence[Record]) -> bool:
-    """Tell whether a batch on the chain is meant to be `entries`, altered or not.
+def compare_batch(
+    symbol: str, entries: Sequence[Entry], event: BatchReplayed, records: Sequence[Record]
+) -> tuple[list[Mismatch], int]:
+    """Return (mismatches, how many of `entries` the batch used up).
 
-    It is if the head is that of the ledger, or if most of its movements are.
+    `entries` may be more than `records`: the ones after, in case an entry was passed over. One by
+    one if the batch has the ledger's head; else in the way that leaves the fewest differences.
     """
-    if len(entries) != len(records):
-        return False
-    if entries[-1].head == event.new_head:
-        return True
-    equal = sum(map(Record.__eq__, records_of(entries), records))
-    return 2 * equal >= len(records)
+    window = entries[: len(records)]
+    if len(window) < len(records):
+        return _compare_aligned(symbol, entries, event, records)
+    differing = list(_compare_each(window, records, event.number))
+    if not differing or window[-1].head == event.new_head:
+        return differing, len(window)
+    aligned, used = _compare_aligned(symbol, entries, event, records)
+    return (differing, len(window)) if len(differing) < len(aligned) else (aligned, used)
 
 
-def compare_each(
-    entries: Sequence[Entry], records: Sequence[Record], altered: set[int], batch: int
+def _compare_each(
+    entries: Sequence[Entry], records: Sequence[Record], batch: int
 ) -> Iterator[Mismatch]:
-    """Yield a mismatch for each entry that is altered, or whose log differs."""
+    """Yield a mismatch for each entry whose log differs."""
     for entry, found, expected in zip(entries, records, records_of(entries), strict=True):
         if found != expected:
             yield _entry_mismatch(MismatchKind.LOG_DIFFERS, entry, expected, found, batch)
-        elif entry.seq in altered:
-            yield altered_entry(entry)
 
 
-def compare_aligned(
+def _compare_aligned(
     symbol: str, entries: Sequence[Entry], event: BatchReplayed, records: Sequence[Record]
 ) -> tuple[list[Mismatch], int]:
-    """Return (mismatches, how many of `entries` the batch used up), where positions do not fit.
+    """Return (mismatches, how many of `entries` were used up) where positions do not fit.
 
     Entries after the last one that was found may be on the chain later: they are not used up.
     """
-    blocks = _equal_blocks(records_of(entries), records)
     foreign = partial(_foreign, symbol, event, records)
     mismatches: list[Mismatch] = []
     used = at = 0
-    for first, start, size in blocks:
+    for first, start, size in _equal_blocks(records_of(entries), records):
         mismatches += map(foreign, range(at, start))
         if size:
             mismatches += (_missing(entry, event.number) for entry in entries[used:first])

@@ -17,11 +17,9 @@ from bridge.compare import (
     Mismatch,
     MismatchKind,
     altered_entry,
-    compare_aligned,
-    compare_each,
+    compare_batch,
     compare_ends,
     foreign_record,
-    same_batch,
     with_addresses,
 )
 from bridge.errors import BridgeError
@@ -49,6 +47,8 @@ LEVELS: Final = (1, 2)
 """1: logs and history. 2: also every balance, and the total supply."""
 
 _TRIES: Final = 20
+_LOOK_AHEAD: Final = 64
+"""Entries after a batch among which one that was passed over is recognised."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,23 +223,22 @@ class _Logs:
         event, records = found.event, found.records
         if mismatch := self._history.follow(event, records):
             self._work.report(mismatch)
-        missing = event.size - len(self._waiting)
-        entries = [*self._waiting, *islice(self._entries, max(0, missing))]
+        entries = self._take(event.size + _LOOK_AHEAD)
         if self._work.doubted:
             entries = with_addresses(entries, records, self._work.doubted)
-        if same_batch(entries, event, records):
-            altered = self._journal.follow(entries)
-            used = len(entries)
-            mismatches = list(compare_each(entries, records, altered, event.number))
-            mismatches += [] if mismatches else self._compare_ends(entries, event)
-        else:
-            mismatches, used = compare_aligned(self._symbol, entries, event, records)
-            altered = self._journal.follow(entries[:used])
-            mismatches += (altered_entry(e) for e in entries[:used] if e.seq in altered)
+        mismatches, used = compare_batch(self._symbol, entries, event, records)
+        altered = self._journal.follow(entries[:used]) - {found.seq for found in mismatches}
+        mismatches += (altered_entry(entry) for entry in entries[:used] if entry.seq in altered)
+        if not mismatches:
+            mismatches = self._compare_ends(entries[:used], event)
         for mismatch in mismatches:
             self._work.report(mismatch)
         self._waiting = entries[used:]
         self.followed = entries[used - 1].seq if used else self.followed
+
+    def _take(self, count: int) -> list[Entry]:
+        """Return the next `count` entries that no batch has used up."""
+        return [*self._waiting, *islice(self._entries, max(0, count - len(self._waiting)))]
 
     def _compare_ends(self, entries: list[Entry], event: BatchReplayed) -> list[Mismatch]:
         """Return the first batch whose head or root differs: the ones after must differ too."""
