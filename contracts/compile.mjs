@@ -24,6 +24,8 @@ const settings = (extra) => ({
 
 // The account and its factory are parts of the formats: their settings, like their sources, never change.
 const FORMAT = settings({ optimizer: { enabled: true, runs: 200 }, viaIR: true });
+
+// Not by way of the IR: its optimizer computes cheap values of the record loop anew, 340 gas a record.
 const TOKEN = settings({ optimizer: { enabled: true, runs: 1_000_000 }, viaIR: false });
 
 const CONTRACTS = [
@@ -61,7 +63,8 @@ function compile({ name, version, settings }) {
   };
   const output = JSON.parse(solc.compile(JSON.stringify(input), { import: readSource }));
   // A warning in our sources is an error; those of packages are theirs.
-  const ours = ({ severity, sourceLocation }) => severity === "error" || !sourceLocation || sourceLocation.file.startsWith("src/");
+  const ours = ({ severity, sourceLocation }) =>
+    severity === "error" || !sourceLocation || sourceLocation.file.startsWith("src/");
   const problems = (output.errors ?? []).filter(ours).map((problem) => problem.formattedMessage);
   if (problems.length > 0) throw new Error(problems.join("\n"));
   const { abi, evm } = output.contracts[path][name];

@@ -12,6 +12,7 @@ import {LedgerAccount} from "./LedgerAccount.sol";
 ///
 /// WARNING: the registrar can give any account that is not deployed yet, with all it holds, to anybody. Until then
 /// everything at a derived address is in the registrar's custody.
+/// WARNING: an authorisation holds until its deadline and cannot be taken back; only another one, sent first, stops it.
 /// WARNING: a registrar is an address on every chain. A registrar that is a contract must be under the same control on
 /// each chain that has tokens of the ledger: who deploys another contract at that address there, is registrar there.
 contract AccountFactory {

@@ -260,6 +260,7 @@ ANSWERS: Final = {
     "yes, shortly": (SAYS_YES_SHORTLY, False),
     "reverts": (REVERTS, False),
     "stops": ("0x00", False),
+    "echoes": (ECHOES, False),
 }
 
 

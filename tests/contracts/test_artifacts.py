@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from ledger.addresses import DEPLOYMENT_PROXY
+from ledger.formats import ACCOUNT_INIT_CODE_HASH, FACTORY
+from ledger.model import Address, Hash32
 from tests.contracts.chain import ARTIFACTS, artifact
 from tests.support.nodes import CONTRACTS, run_node_js
 
@@ -46,6 +49,13 @@ def test_bytes_are_as_json_writes_them() -> None:
     for path in sorted(ARTIFACTS.glob("*.json")):
         text = path.read_text(encoding="utf-8")
         assert text == json.dumps(json.loads(text), indent=2, sort_keys=True) + "\n"
+
+
+def test_the_ledger_knows_the_constants_of_the_formats() -> None:
+    formats = artifact("formats")
+    assert Address.parse(formats["factory"]) == FACTORY
+    assert Hash32.parse(formats["initCodeHash"]) == ACCOUNT_INIT_CODE_HASH
+    assert Address.parse(formats["deploymentProxy"]) == DEPLOYMENT_PROXY
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)

@@ -71,6 +71,7 @@ REFUSED: dict[str, tuple[Any, ...]] = {
     "length cut": (GOOD[:-2], "PayloadLength", 78, 80),
     "index cut": (GOOD[:-4], "PayloadLength", 76, 80),
     "from outside": (raw(MINT_A, "0003 0002 01 03"), "IndexOutOfRange", 1, 3, 2),
+    "from outside, of nothing": (raw(MINT_A, "0003 0002 01 00"), "IndexOutOfRange", 1, 3, 2),
     "to outside": (raw(MINT_A, "0001 0003 01 03"), "IndexOutOfRange", 1, 1, 3),
     "both outside": (raw(MINT_A, "ffff ffff 01 03"), "IndexOutOfRange", 1, 65535, 65535),
     "issuer to issuer": (raw(MINT_A, "0000 0000 01 03", A_TO_B), "IssuerToIssuer", 1),

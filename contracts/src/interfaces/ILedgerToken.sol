@@ -169,7 +169,8 @@ interface ILedgerToken {
     /// @notice Moves the whole balance of a derived address to the wallet that its registrar authorised.
     /// @dev Live phase; anybody may send it. The registrar signs Claim(bytes32 key,address wallet,uint256 nonce,uint256
     /// deadline) in the token's domain (its name, "1", chain id, this contract); the nonce is `claimNonces(account)`.
-    /// WARNING: the registrar alone decides the wallet. A registrar that is a contract must bind what it signs to
+    /// WARNING: the registrar alone decides the wallet. A claim that is signed holds until its deadline and cannot be
+    /// taken back; only another one, sent first, stops it. A registrar that is a contract must bind what it signs to
     /// itself (as Safe does), else a signature for one serves every contract of the same key.
     /// @param key The key of the account: keccak(blind || account_id).
     /// @param registrar The registrar of the account, a key or a contract (ERC-1271); not zero.
