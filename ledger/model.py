@@ -29,6 +29,11 @@ class FixedBytes(bytes):
         return super().__new__(cls, value)
 
     @classmethod
+    def trusted(cls, value: bytes) -> Self:
+        """Take what a hash function made, whose length needs no check (the hot path)."""
+        return bytes.__new__(cls, value)
+
+    @classmethod
     def parse(cls, text: str, field: str | None = None) -> Self:
         """Return the value written as 0x and hex digits in `text`.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final
@@ -145,20 +144,22 @@ def mint(account_id: str, amount: int, asset: str | None) -> Movement:
 def request_hash(item: Item, assets: Sequence[str]) -> bytes:
     """Return keccak of the canonical request, without its key; `assets` are the resolved symbols.
 
-    JSON of a list of strings has one reading, so two different requests cannot collide. The
-    movements of a group count in the order of their assets' symbols, and within an asset in
-    theirs: that is all that the entries keep, so an import can rebuild the hash from them.
+    Words joined by NUL, which no word can hold, and as many for every movement, have one reading:
+    two different requests cannot collide. The movements of a group count in the order of their
+    assets' symbols, and within an asset in theirs: that is all that the entries keep, so an
+    import can rebuild the hash from them.
     """
-    words: list[object]
     if isinstance(item, OpenAccount):
-        initial = None if item.initial_balance is None else str(item.initial_balance)
+        initial = "-" if item.initial_balance is None else str(item.initial_balance)
         words = ["account", item.account_id, initial, *assets]
     elif isinstance(item, Group):
         pairs = sorted(zip(assets, item.movements, strict=True), key=itemgetter(0))
-        words = ["group", *(_movement_words(m, symbol) for symbol, m in pairs)]
+        words = ["group"]
+        for symbol, movement in pairs:
+            words += _movement_words(movement, symbol)
     else:
         words = ["entry", *_movement_words(item, assets[0])]
-    return keccak(json.dumps(words, separators=(",", ":")).encode())
+    return keccak("\x00".join(words).encode())
 
 
 def _movement_words(movement: Movement, symbol: str) -> list[str]:

@@ -79,7 +79,7 @@ class Decisions:
     journals: Mapping[str, Journal]
     default_asset: str | None
     """The ledger's only asset, for calls that name none."""
-    addresses: dict[str, bytes]
+    addresses: dict[str, Address]
     """Of the accounts named by the requests that exist."""
     taken: set[bytes]
     """Addresses, among those the requests would make, that an account has."""
@@ -264,13 +264,13 @@ class Decisions:
         return Entry(
             asset=touched.symbol,
             seq=seq,
-            id=Hash32(id_),
-            head=Hash32(head),
+            id=Hash32.trusted(id_),
+            head=Hash32.trusted(head),
             timestamp=self.last_time,
             from_account=movement.from_account,
             to_account=movement.to_account,
-            from_address=Address(from_),
-            to_address=Address(to),
+            from_address=from_,
+            to_address=to,
             amount=movement.amount,
             balance_after_from=touched.after_from,
             balance_after_to=touched.after_to,
@@ -282,7 +282,7 @@ class Decisions:
             group=group,
             kind=movement.kind,
             cause=movement.cause,
-            blind=Hash32(blind),
+            blind=Hash32.trusted(blind),
         )
 
 

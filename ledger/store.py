@@ -145,12 +145,13 @@ def write_heads(connection: Connection, moved: Iterable[Journal]) -> None:
 # --- accounts and balances -------------------------------------------------------------------
 
 
-def read_addresses(connection: Connection, account_ids: Iterable[str]) -> dict[str, bytes]:
+def read_addresses(connection: Connection, account_ids: Iterable[str]) -> dict[str, Address]:
     """Return the addresses of those of `account_ids` that exist."""
     dialect = dialect_of(connection)
     sql = f"SELECT account_id, address FROM token_accounts WHERE {dialect.any_of('account_id')}"  # noqa: S608 (constant)
     return {
-        row[0]: bytes(row[1]) for row in dialect.rows(connection, sql, dialect.values(account_ids))
+        row[0]: Address(row[1])
+        for row in dialect.rows(connection, sql, dialect.values(account_ids))
     }
 
 
@@ -237,7 +238,7 @@ def write_keys(
 ) -> None:
     """Insert keys, sorted, so that two processes with the same keys wait in the same order."""
     rows = [
-        (key, state.request, json.dumps(_made(state.receipt, numbers)), now)
+        (key, state.request, _made(state.receipt, numbers), now)
         for key, state in sorted(new.items())
     ]
     dialect_of(connection).insert(
@@ -245,12 +246,11 @@ def write_keys(
     )
 
 
-def _made(receipt: Receipt, numbers: Mapping[str, int]) -> dict[str, Any]:
-    """Return what a key made: the account, and the (asset, seq) of each entry."""
-    return {
-        "account": receipt.account.account_id if receipt.account else None,
-        "entries": [[numbers[entry.asset], entry.seq] for entry in receipt.entries],
-    }
+def _made(receipt: Receipt, numbers: Mapping[str, int]) -> str:
+    """Return as JSON what a key made: the account, and the (asset, seq) of each entry."""
+    entries = ",".join(f"[{numbers[entry.asset]},{entry.seq}]" for entry in receipt.entries)
+    account = json.dumps(receipt.account.account_id) if receipt.account else "null"
+    return f'{{"account":{account},"entries":[{entries}]}}'
 
 
 # --- entries ---------------------------------------------------------------------------------
@@ -314,6 +314,16 @@ def select_entries(
     sql = f"{_ENTRY_SELECT} WHERE e.asset = ? {where}"
     rows = dialect.rows(connection, sql, asset.number, *values)
     return [_entry(row, asset, pepper, dialect.to_amount) for row in rows]
+
+
+def wrong_origins(connection: Connection, asset: Asset, after: int, most: int) -> dict[int, str]:
+    """Return by seq the origins that contradict their kind, of `most` entries after `after`."""
+    dialect = dialect_of(connection)
+    sql = (
+        "SELECT seq, origin FROM token_ledger WHERE asset = ? AND seq > ? AND seq <= ? "
+        "AND origin <> CASE WHEN kind = 'chain' THEN 'chain' ELSE 'local' END"
+    )
+    return dict(dialect.rows(connection, sql, asset.number, after, after + most))
 
 
 def _entry(row: Row, asset: Asset, pepper: bytes | None, to_amount: Any) -> Entry:  # noqa: ANN401 (a dialect's function)
