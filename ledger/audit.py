@@ -6,10 +6,10 @@ place (balances, heads), is read in one snapshot at the end.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from ledger import store
 from ledger.addresses import pepper_check
@@ -23,12 +23,14 @@ from ledger.checks import (
     check_account,
     check_asset,
     check_groups,
+    readable,
+    recomputed,
     same,
 )
 from ledger.encoding import ledger_domain
-from ledger.errors import FieldError
-from ledger.model import ISSUER
-from ledger.sealing import read_batches, read_heads, read_seals
+from ledger.model import ISSUER, ZERO_ADDRESS, Address, Hash32
+from ledger.rules import new_account
+from ledger.sealing import check_seals, read_batches, read_heads
 from ledger.tables import accounts, balances
 
 if TYPE_CHECKING:
@@ -41,6 +43,14 @@ if TYPE_CHECKING:
 
 PAGE = 5_000
 """Rows read in one short transaction."""
+
+_OF_ASSETS = {
+    "token_journals": "asset",
+    "token_ledger": "seq",
+    "token_balances": "account_id",
+    "token_batches": "number",
+}
+"""The tables whose primary key starts with the asset, and how it goes on."""
 
 _BALANCE_COLUMNS = ("balance", "total_earned", "total_spent", "total_staked")
 
@@ -105,78 +115,128 @@ class _Audit:
     journals: dict[str, JournalCheck] = field(default_factory=dict)
     batches: dict[str, BatchCheck] = field(default_factory=dict)
     seals: SealCheck = field(default_factory=lambda: SealCheck(b""))
+    ledger_id: bytes = b""
     domain: bytes = b""
     pepper: bytes | None = None
+    registrar: Address = ZERO_ADDRESS
+    sealed: int = 0
+    """The last seal when the audit began: later ones are proved by the next audit."""
 
     def run(self) -> None:
         """Check settings, assets, accounts, journals with their batches, then what changes."""
         with self.transactions.reading() as connection:
-            ledger_id = self._check_settings(connection)
-            self.assets = store.read_assets(connection)
-        for asset in self.assets.values():
-            check_asset(asset)
-            self.journals[asset.symbol] = JournalCheck(self.domain, asset)
-            stored = self._stored_batches(asset)
-            self.batches[asset.symbol] = BatchCheck(self.domain, asset, stored)
-        self._check_accounts(ledger_id)
+            self._check_settings(connection)
+            self._check_assets(connection)
+            _check_strays(connection)
+        self._check_accounts()
         for check in self.journals.values():
             while self._check_page(check) == PAGE:
                 pass
         with self.transactions.snapshot() as connection:
+            self._check_assets(connection)  # those made meanwhile: groups may be over both
             for check in self.journals.values():
                 self._check_rest(connection, check)
             check_groups(self.domain, list(self.journals.values()))
-            self._check_seals(connection)
+            check_seals(connection, self.assets, self.seals)
 
-    def _check_settings(self, connection: Connection) -> bytes:
+    def _check_settings(self, connection: Connection) -> None:
         """Check the one row of settings and keep what the ids depend on."""
         row = store.read_settings(connection)
-        self.domain, self.pepper = ledger_domain(row.ledger_id), row.pepper
+        if row is None:
+            raise FoundError(Finding("token_settings", "1", "row", "there", "missing"))
+        if not isinstance(row.sealed, int):
+            same("token_settings", "1", "sealed", "a number", row.sealed)
+        self.ledger_id, self.pepper, self.sealed = row.ledger_id, row.pepper, row.sealed
+        self.domain, self.registrar = ledger_domain(row.ledger_id), Address(row.registrar)
         same("token_settings", "1", "domain", self.domain, bytes(row.domain))
-        if row.pepper is not None:
-            same("token_settings", "1", "pepper", pepper_check(row.pepper), row.pepper_check)
+        expected = None if row.pepper is None else pepper_check(row.pepper)
+        same("token_settings", "1", "pepper", expected, row.pepper_check)
         self.seals = SealCheck(self.domain)
-        return bytes(row.ledger_id)
 
-    def _check_accounts(self, ledger_id: bytes) -> None:
+    def _check_assets(self, connection: Connection) -> None:
+        """Recompute the ids of the assets that are new to this audit, and start their journals."""
+        with readable("token_assets"):
+            self.assets = store.read_assets(connection)
+        for symbol, asset in self.assets.items():
+            if not 1 <= asset.number <= len(self.assets):
+                same("token_assets", symbol, "asset", f"1..{len(self.assets)}", str(asset.number))
+            if symbol not in self.journals:
+                with readable("token_assets", symbol):
+                    check_asset(asset)
+                self.journals[symbol] = JournalCheck(self.domain, asset)
+                self.batches[symbol] = BatchCheck(self.domain, asset, self._stored_batches(asset))
+
+    def _check_accounts(self) -> None:
         """Recompute every address."""
-        after = ""
+        after, seen_issuer = "", False
         while True:
             with self.transactions.reading() as connection:
                 query = select(accounts).where(accounts.c.account_id > after)
                 rows = connection.execute(query.order_by(accounts.c.account_id).limit(PAGE)).all()
             for row in rows:
-                check_account(store.account_of(row, self.pepper), ledger_id)
+                with readable("token_accounts", row.account_id):
+                    check_account(store.account_of(row, self.pepper), self.ledger_id)
+                seen_issuer |= row.account_id == ISSUER
             self.accounts += len(rows)
             if len(rows) < PAGE:
-                return
+                break
             after = rows[-1].account_id
+        same("token_accounts", ISSUER, "row", "there", "there" if seen_issuer else "missing")
 
     def _check_page(self, check: JournalCheck) -> int:
         """Check the next page of a journal in a transaction of its own; return its size."""
         with self.transactions.reading() as connection:
             entries = self._page(connection, check)
-        self._check_entries(check, entries)
+            strays = store.wrong_origins(connection, check.asset, check.seq, PAGE)
+        self._check_entries(check, entries, strays)
         return len(entries)
 
-    def _check_entries(self, check: JournalCheck, entries: list[Entry]) -> None:
+    def _check_entries(
+        self, check: JournalCheck, entries: list[Entry], wrong_origins: Mapping[int, str]
+    ) -> None:
         """Check entries that follow what was checked, and the batches that they fill."""
         symbol = check.asset.symbol
         expected = self.expect_heads.get(symbol)
         for entry in entries:
-            check.check(entry)
+            try:
+                with readable("token_ledger", f"{symbol}/{entry.seq}"):
+                    check.check(entry)
+            except FoundError as found:
+                raise self._missing_account(check, entry) or found from None
+            if entry.seq in wrong_origins:
+                found_origin = wrong_origins[entry.seq]
+                same("token_ledger", f"{symbol}/{entry.seq}", "origin", entry.origin, found_origin)
             self.batches[symbol].check(entry)
             if expected is not None and entry.seq == expected[0]:
                 same("token_ledger", f"{symbol}/{entry.seq}", "head", expected[1], check.head)
         if entries:
             self.progress(len(entries))
 
+    def _missing_account(self, check: JournalCheck, entry: Entry) -> FoundError | None:
+        """Return the account whose row is gone, if with its address the entry would be right."""
+        sides = ((entry.from_account, entry.from_address), (entry.to_account, entry.to_address))
+        gone = [name for name, at in sides if at == ZERO_ADDRESS and name != ISSUER]
+        if not gone or self.pepper is None or not all(isinstance(name, str) for name in gone):
+            return None
+        pepper, ledger_id = Hash32(self.pepper), Hash32(self.ledger_id)
+        from_, to = (
+            new_account(name, ledger_id, pepper, self.registrar, 0).address if name in gone else at
+            for name, at in sides
+        )
+        whole = replace(entry, from_address=from_, to_address=to)
+        if recomputed(self.domain, check.asset.id, check.head, whole)[0] != entry.id:
+            return None
+        return FoundError(Finding("token_accounts", gone[0], "row", "there", "missing"))
+
     def _page(self, connection: Connection, check: JournalCheck) -> list[Entry]:
         """Read the next page; a row that cannot even be read is the finding."""
         rest = "AND e.seq > ? ORDER BY e.seq LIMIT ?"
         try:
-            return store.select_entries(connection, check.asset, self.pepper, rest, check.seq, PAGE)
-        except (FieldError, TypeError, ValueError):
+            with readable("token_ledger"):
+                return store.select_entries(
+                    connection, check.asset, self.pepper, rest, check.seq, PAGE
+                )
+        except FoundError:
             return self._row_by_row(connection, check)
 
     def _row_by_row(self, connection: Connection, check: JournalCheck) -> list[Entry]:
@@ -184,25 +244,25 @@ class _Audit:
         read: list[Entry] = []
         while True:
             seq = check.seq + len(read) + 1
+            rest = "AND e.seq = ?"
             try:
-                read += store.select_entries(
-                    connection, check.asset, self.pepper, "AND e.seq = ?", seq
-                )
-            except (FieldError, TypeError, ValueError) as error:
+                with readable("token_ledger", f"{check.asset.symbol}/{seq}"):
+                    read.append(
+                        store.select_entries(connection, check.asset, self.pepper, rest, seq)[0]
+                    )
+            except FoundError:
                 if read:
                     return read
-                row = f"{check.asset.symbol}/{seq}"
-                raise FoundError(
-                    Finding("token_ledger", row, "form", "a readable row", str(error))
-                ) from None
+                raise
 
     def _stored_batches(self, asset: Asset) -> Iterator[SealedBatch]:
         """Return the stored batches of `asset`, a page at a time."""
         number = 0
         while True:
-            with self.transactions.reading() as connection:
+            with self.transactions.reading() as connection, readable("token_batches"):
                 page = read_batches(connection, asset, number, 1_000)
-            yield from page
+                known = [batch for batch in page if batch.seal <= self.sealed]
+            yield from known
             if not page:
                 return
             number = page[-1].batch.number
@@ -210,14 +270,12 @@ class _Audit:
     def _check_rest(self, connection: Connection, check: JournalCheck) -> None:
         """Check in one snapshot what is left of a journal, its head and its balances."""
         while entries := self._page(connection, check):
-            self._check_entries(check, entries)
+            strays = store.wrong_origins(connection, check.asset, check.seq, PAGE)
+            self._check_entries(check, entries, strays)
         check.end_group()
         symbol = check.asset.symbol
+        self._check_head(connection, check)
         self.batches[symbol].finish()
-        head = read_heads(connection)[check.asset.number]
-        same("token_journals", symbol, "seq", check.seq, head.seq)
-        same("token_journals", symbol, "head", check.head, bytes(head.head))
-        same("token_journals", symbol, "last_time", check.last_time, head.last_time)
         expected = self.expect_heads.get(symbol)
         if expected is not None and expected[0] == 0:
             start = JournalCheck(self.domain, check.asset).head
@@ -226,14 +284,33 @@ class _Audit:
             same("token_journals", symbol, "seq", f"at least {expected[0]}", str(check.seq))
         self._check_balances(connection, check)
 
+    def _check_head(self, connection: Connection, check: JournalCheck) -> None:
+        """Compare the stored head with the entries; tell an altered head from entries cut off."""
+        symbol = check.asset.symbol
+        with readable("token_journals", symbol):
+            head = read_heads(connection).get(check.asset.number)
+        if head is None:
+            raise FoundError(Finding("token_journals", symbol, "row", "there", "missing"))
+        if head.seq != check.seq and head.head != check.head:
+            row = f"{symbol}/{min(head.seq, check.seq) + 1}"
+            cut_off = head.seq > check.seq
+            same("token_ledger", row, "row", *("there", "missing")[:: 1 if cut_off else -1])
+        same("token_journals", symbol, "seq", check.seq, head.seq)
+        same("token_journals", symbol, "head", check.head, bytes(head.head))
+        same("token_journals", symbol, "last_time", check.last_time, head.last_time)
+
     def _check_balances(self, connection: Connection, check: JournalCheck) -> None:
         """Compare every stored balance with the running one, and the sum with the supply."""
         symbol, left = check.asset.symbol, dict(check.states)
         query = select(balances).where(balances.c.asset == check.asset.number)
+        with readable("token_balances"):
+            rows = connection.execute(query.order_by(balances.c.account_id)).all()
         total = 0
-        for row in connection.execute(query.order_by(balances.c.account_id)):
+        for row in rows:
             where = f"{symbol}/{row.account_id}"
-            state = left.pop(row.account_id, NOTHING)
+            state = left.pop(row.account_id, None)
+            if state is None:
+                raise FoundError(Finding("token_balances", where, "row", "missing", "there"))
             stored = BalanceState(row.balance, row.total_earned, row.total_spent, row.total_staked)
             for what, expected, found in zip(_BALANCE_COLUMNS, state, stored, strict=True):
                 same("token_balances", where, what, expected, found)
@@ -243,14 +320,16 @@ class _Audit:
         supply = check.states.get(ISSUER, NOTHING).balance
         same("token_balances", f"{symbol}/{ISSUER}", "balance", total, supply)
 
-    def _check_seals(self, connection: Connection) -> None:
-        """Recompute the chain of seals, and that every batch is in one."""
-        sealed = store.read_settings(connection).sealed
-        seen = 0
-        for first in range(1, sealed + 1, 100):
-            for seal in read_seals(connection, self.assets, first, min(first + 99, sealed)):
-                self.seals.check(seal)
-                seen += len(seal.batches)
-        same("token_settings", "1", "sealed", self.seals.number, sealed)
-        proved = sum(check.end.number for check in self.batches.values())
-        same("token_batches", "seal", "number of batches in seals", proved, seen)
+
+def _check_strays(connection: Connection) -> None:
+    """Refuse rows of assets that do not exist, each found by the start of its primary key."""
+    for table, key in _OF_ASSETS.items():
+        row = connection.execute(
+            text(
+                f"SELECT asset, {key} FROM {table} WHERE asset < 1 "  # noqa: S608 (our own names)
+                "OR asset > (SELECT count(*) FROM token_assets) LIMIT 1"
+            )
+        ).one_or_none()
+        if row is not None:
+            where = f"{row[0]}/{row[1]}" if key != "asset" else str(row[0])
+            raise FoundError(Finding(table, where, "asset", "an asset that exists", str(row[0])))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -56,6 +57,19 @@ def same(table: str, row: str, what: str, expected: object, found: object) -> No
         raise FoundError(Finding(table, row, what, _text(expected), _text(found)))
 
 
+@contextmanager
+def readable(table: str, row: str = "some row") -> Iterator[None]:
+    """Make a row that cannot even be read the finding.
+
+    Raises:
+        FoundError: the block met a value of another type or length.
+    """
+    try:
+        yield
+    except (AttributeError, LookupError, OverflowError, TypeError, ValueError) as error:
+        raise FoundError(Finding(table, row, "form", "readable", str(error))) from None
+
+
 def _text(value: object) -> str:
     """Return a value for people: bytes as 0x and hex digits."""
     return "0x" + value.hex() if isinstance(value, bytes) else str(value)
@@ -78,6 +92,8 @@ def check_account(account: Account, ledger_id: bytes) -> None:
     if own is None:
         key = account_key(account.blind, account.account_id)
         own = derived_address(ledger_id, key, account.registrar)
+    else:
+        same("token_accounts", row, "blind", ZERO_HASH, account.blind)
     same("token_accounts", row, "address", own, account.address)
 
 
@@ -159,8 +175,10 @@ class JournalCheck:
 
     def check(self, entry: Entry) -> None:
         """Recompute one row and move on. Raises FoundError."""
-        row = f"{self.asset.symbol}/{entry.seq}"
+        row = f"{self.asset.symbol}/{self.seq + 1}"
         same("token_ledger", row, "seq", self.seq + 1, entry.seq)
+        _check_zero(row, "from_account", entry.from_account, entry.from_address)
+        _check_zero(row, "to_account", entry.to_account, entry.to_address)
         id_, head = recomputed(self.domain, self.asset.id, self.head, entry)
         same("token_ledger", row, "id", id_, entry.id)
         same("token_ledger", row, "head", head, entry.head)
@@ -199,6 +217,12 @@ class JournalCheck:
             ) from None
         same("token_ledger", row, "balance_after_from", after_from, entry.balance_after_from)
         same("token_ledger", row, "balance_after_to", after_to, entry.balance_after_to)
+
+
+def _check_zero(row: str, what: str, account_id: str, address: bytes) -> None:
+    """Address zero is the issuer's alone; it also stands for an account that is not there."""
+    if (address == ZERO_ADDRESS) != (account_id == ISSUER):
+        same("token_ledger", row, what, "an account that exists", repr(account_id))
 
 
 def check_groups(domain: bytes, journals: Sequence[JournalCheck]) -> None:
@@ -241,8 +265,9 @@ class BatchCheck:
         if self._next is None:
             return
         batch = self._next.batch
-        row = f"{self.asset.symbol}/{batch.number}"
+        row = f"{self.asset.symbol}/{self.end.number + 1}"
         if not self._entries:
+            same("token_batches", row, "number", self.end.number + 1, batch.number)
             same("token_batches", row, "first_seq", entry.seq, batch.first_seq)
         self._entries.append(entry)
         if entry.seq == batch.last_seq:
@@ -254,7 +279,7 @@ class BatchCheck:
     def _prove(self, stored: SealedBatch, row: str) -> None:
         """Compare every column of a batch's row with what its entries make."""
         made = make_batch(self.domain, self.asset, self.end, self._entries, stored.seal)
-        for what in ("number", "prev_head", "new_head", "tree_root", "payload_hash"):
+        for what in ("prev_head", "new_head", "tree_root", "payload_hash"):
             same("token_batches", row, what, getattr(made.batch, what), getattr(stored.batch, what))
         same("token_batches", row, "id", made.id, stored.id)
         same("token_batches", row, "frontier", made.frontier, stored.frontier)
@@ -269,7 +294,8 @@ class BatchCheck:
         """Refuse batches over entries that do not exist. Raises FoundError."""
         if self._next is not None:
             batch = self._next.batch
-            row = f"{self.asset.symbol}/{batch.number}"
+            row = f"{self.asset.symbol}/{self.end.number + 1}"
+            same("token_batches", row, "number", self.end.number + 1, batch.number)
             last = self.end.last_seq + len(self._entries)
             same("token_batches", row, "last_seq", f"at most {last}", str(batch.last_seq))
 
@@ -285,16 +311,15 @@ class SealCheck:
 
     def check(self, sealed: Sealed) -> None:
         """Recompute one seal and move on. Raises FoundError."""
-        seal, row = sealed.seal, str(sealed.seal.number)
+        seal, row = sealed.seal, str(self.number + 1)
         same("token_seals", row, "number", self.number + 1, seal.number)
         same("token_seals", row, "prev_seal", self.prev_seal, seal.prev_seal)
-        made = make_seal(self.domain, seal.number, self.prev_seal, seal.timestamp, sealed.batches)
-        same("token_seals", row, "id", made.id, sealed.id)
+        same("token_seals", row, "id", self.seal_of(sealed, sealed.batches), sealed.id)
         if seal.timestamp <= self.timestamp:
             same("token_seals", row, "timestamp", f"over {self.timestamp}", seal.timestamp)
         self.number, self.prev_seal, self.timestamp = seal.number, sealed.id, seal.timestamp
 
-
-def check_issuer(account: Account) -> None:
-    """Check the issuer's row: `system` is address zero. Raises FoundError."""
-    same("token_accounts", ISSUER, "address", ZERO_ADDRESS, account.address)
+    def seal_of(self, sealed: Sealed, batches: Sequence[SealedBatch]) -> Hash32:
+        """Return the id that the next seal would have with these batches."""
+        number, timestamp = sealed.seal.number, sealed.seal.timestamp
+        return make_seal(self.domain, number, self.prev_seal, timestamp, batches).id

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import insert, select, text, update
+from sqlalchemy import func, insert, select, text, update
 
 from ledger import store
 from ledger.batches import BatchEnd, cut, make_batch, make_seal, units
+from ledger.checks import readable, same
 from ledger.dialects import dialect_of
 from ledger.ids import first_head
 from ledger.merkle import Frontier
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from ledger.checks import SealCheck
     from ledger.results import Identity
 
 PAGE = 1_000
@@ -184,3 +186,58 @@ def _sealed(row: Any, found: list[SealedBatch]) -> Sealed:  # noqa: ANN401 (SQLA
     batch_ids = tuple(batch.id for batch in ordered)
     seal = Seal(row.number, Hash32(row.prev_seal), row.timestamp, batch_ids)
     return Sealed(seal, Hash32(row.id), ordered)
+
+
+# --- proving what is sealed ------------------------------------------------------------------
+
+
+def check_seals(connection: Connection, assets: Mapping[str, Asset], chain: SealCheck) -> None:
+    """Recompute the chain of seals up to the last; their batches have been proved before.
+
+    Raises:
+        FoundError: naming the seal, or the batch that says it belongs to another.
+    """
+    following = dict.fromkeys(assets, 1)
+    last = connection.execute(select(func.coalesce(func.max(seals.c.number), 0))).scalar_one()
+    while chain.number < last:
+        with readable("token_seals", str(chain.number + 1)):
+            page = read_seals(connection, assets, chain.number + 1, chain.number + 100)
+        if not page:
+            same("token_seals", str(chain.number + 1), "row", "there", "missing")
+        for sealed in page:
+            with readable("token_seals", str(chain.number + 1)):
+                if chain.seal_of(sealed, sealed.batches) != sealed.id:
+                    _check_labels(connection, assets, chain, sealed, following)
+                chain.check(sealed)
+            following.update({b.symbol: b.batch.number + 1 for b in sealed.batches})
+    _check_last(connection, last)
+
+
+def _check_labels(
+    connection: Connection,
+    assets: Mapping[str, Asset],
+    chain: SealCheck,
+    sealed: Sealed,
+    following: Mapping[str, int],
+) -> None:
+    """Find the batch whose `seal` is wrong: the seal would be right without it, or with it."""
+    number, row = sealed.seal.number, "{0.symbol}/{0.batch.number}"
+    for batch in sealed.batches:
+        rest = [other for other in sealed.batches if other is not batch]
+        if chain.seal_of(sealed, rest) == sealed.id:
+            same("token_batches", row.format(batch), "seal", "another", batch.seal)
+    for symbol, asset in assets.items():
+        for batch in read_batches(connection, asset, following[symbol] - 1, 1):
+            if chain.seal_of(sealed, [*sealed.batches, batch]) == sealed.id:
+                same("token_batches", row.format(batch), "seal", number, batch.seal)
+
+
+def _check_last(connection: Connection, last: int) -> None:
+    """Check that the settings name the last seal, and that no batch is of a later one."""
+    later = connection.execute(
+        select(batches.c.seal).where((batches.c.seal > last) | (batches.c.seal < 1)).limit(1)
+    ).scalar_one_or_none()
+    if later is not None:
+        same("token_seals", str(later), "row", "there", "missing")
+    sealed = connection.execute(select(settings.c.sealed)).scalar_one()
+    same("token_settings", "1", "sealed", last, sealed)

@@ -1,0 +1,426 @@
+"""Alter anything that an id, a head, a balance or a root depends on: audit names exactly that row.
+
+The alterations are an attacker's who owns the database: no trigger and no check is in the way.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ledger import FieldError, Group, Hash32, Kind, Ledger, Movement
+from ledger.ids import next_head
+from ledger.tables import metadata
+from tests.ledger.support import TABLES, Raw, attacker, create
+
+if TYPE_CHECKING:
+    from ledger import AuditReport
+
+DOC = Path(__file__).parents[2] / "docs" / "audit.md"
+
+KEYS = {
+    "token_settings": ("one",),
+    "token_assets": ("asset",),
+    "token_accounts": ("account_id",),
+    "token_balances": ("asset", "account_id"),
+    "token_journals": ("asset",),
+    "token_ledger": ("asset", "seq"),
+    "token_seals": ("number",),
+    "token_batches": ("asset", "number"),
+}
+"""The tables that audit covers, and the columns that name a row."""
+
+NOT_COVERED = {
+    "token_settings": {"one", "registrar", "created_at"},
+    "token_assets": {"endowment", "operator", "token_version", "created_at"},
+    "token_accounts": {"created_at", "updated_at"},
+    "token_balances": {"created_at", "updated_at"},
+    "token_journals": {"version"},
+    "token_ledger": set(),
+    "token_seals": set(),
+    "token_batches": set(),
+    "token_keys": {"key", "request", "made", "created_at"},
+    "token_submissions": {
+        "id", "asset", "chain_id", "contract", "number", "first_seq", "last_seq", "nonce",
+        "tx_hash", "raw", "status", "block_number", "created_at", "updated_at",
+    },
+}  # fmt: skip
+"""Columns on which no id, head, balance or root depends, as docs/audit.md lists them."""
+
+COVERED = [
+    (table, column.name)
+    for table in KEYS
+    for column in metadata.tables[table].columns
+    if column.name not in NOT_COVERED[table]
+]
+
+CAUSE = Hash32(b"\x03" * 32)
+
+
+def found(ledger: Ledger, **options: Any) -> tuple[str, str]:  # noqa: ANN401 (of Ledger.audit)
+    """Return the table and the row that audit names."""
+    finding = ledger.audit(**options).finding
+    assert finding is not None, "audit found nothing"
+    return finding.table, finding.row
+
+
+def history(url: str) -> Ledger:
+    """Make two journals with every kind of row, three seals and a tail that is not sealed."""
+    ledger = create(url)
+    ledger.create_asset("SCI", "Science", 18)
+    ledger.create_asset("B", "Beta", 2, endowment=50)
+    for account_id in ("alice", "bob", "0x" + "7f" * 20):
+        ledger.create_account(account_id, 1_000, asset="SCI")
+    ledger.mint("bob", 77, asset="B")
+    ledger.seal()
+    ledger.transfer(
+        "alice", "bob", 5, asset="SCI",
+        reason="r", reference_type="t", reference_id="i", memo="m", idempotency_key="k",
+    )  # fmt: skip
+    pair = (Movement("alice", "bob", 1, "SCI"), Movement("bob", "alice", 2, "B"))
+    ledger.post_many([Group(pair), Movement("bob", "bob", 0, "SCI", kind=Kind.CHAIN, cause=CAUSE)])
+    ledger.seal()
+    ledger.transfer("bob", "alice", 3, asset="SCI")
+    ledger.seal()
+    ledger.burn("bob", 1, asset="B")
+    return ledger
+
+
+# --- one value of one row ---
+
+
+def row_name(database: Raw, table: str, row: dict[str, Any]) -> str:
+    """Return how audit names a row."""
+    if table == "token_settings":
+        return "1"
+    symbols = dict(database.run("SELECT asset, symbol FROM token_assets"))
+    if table == "token_assets":
+        return str(row["symbol"])
+    names = [
+        str(symbols.get(row[key], row[key]) if key == "asset" else row[key]) for key in KEYS[table]
+    ]
+    return "/".join(names)
+
+
+def altered(value: Any, column: str) -> Any:  # noqa: ANN401 (of any column)
+    """Return the value with one bit or one character changed."""
+    if isinstance(value, bytes):
+        return value[:-1] + bytes([value[-1] ^ 1])
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, str):
+        return value[:-1] + chr(ord(value[-1]) + 1)
+    return 1 - value if column == "derived" else value + 100
+
+
+def rows_of(database: Raw, table: str) -> list[dict[str, Any]]:
+    columns = [column.name for column in metadata.tables[table].columns]
+    listed = ", ".join(f'"{column}"' for column in columns)
+    rows = database.run(f"SELECT {listed} FROM {table} ORDER BY {', '.join(KEYS[table])}")  # noqa: S608 (our own names)
+    return [dict(zip(columns, row, strict=True)) for row in rows]
+
+
+def write(database: Raw, table: str, row: dict[str, Any], column: str, value: object) -> None:
+    """Change one column of one row, whatever the checks say."""
+    if database.postgresql:
+        for (name,) in database.run(
+            "SELECT conname FROM pg_constraint WHERE contype = 'c' AND conrelid = ?::regclass",
+            table,
+        ):
+            database.run(f"ALTER TABLE {table} DROP CONSTRAINT {name}")
+    where = " AND ".join(f"{key} = ?" for key in KEYS[table])
+    sql = f'UPDATE {table} SET "{column}" = ? WHERE {where}'  # noqa: S608 (our own names)
+    database.run(sql, value, *(row[key] for key in KEYS[table]))
+
+
+def is_amount(table: str, column: str) -> bool:
+    return type(metadata.tables[table].columns[column].type).__name__ == "Uint256"
+
+
+@pytest.mark.parametrize(("table", "column"), COVERED, ids=map("-".join, COVERED))
+def test_an_altered_byte_is_named(database_url: str, table: str, column: str) -> None:
+    """Of a value one bit; where there is none, a value."""
+    with history(database_url) as ledger:
+        assert ledger.audit().ok
+        with attacker(database_url) as database:
+            rows = telling(rows_of(database, table), column)
+            names = [row_name(database, table, row) for row in rows]
+        for row, name in zip(rows, names, strict=True):
+            old = row[column]
+            with attacker(database_url) as database:
+                new = _fill(column) if old is None else altered(old, column)
+                write(database, table, row, column, new)
+                changed = {**row, column: new}
+                now = row_name(database, table, changed)
+            assert found(ledger) in {(table, name), (table, now)}, (row, new)
+            with attacker(database_url) as database:
+                write(database, table, changed, column, old)
+        assert ledger.audit().ok
+
+
+def telling(rows: list[dict[str, Any]], column: str) -> list[dict[str, Any]]:
+    """Return the last row, the first that has a value and the first that has none."""
+    if column == "registrar":  # no id depends on the registrar of an account that is an address
+        rows = [row for row in rows if row["derived"]]
+    some = [row for row in rows if row[column] is not None][:1]
+    none = [row for row in rows if row[column] is None][:1]
+    return [row for row in rows if row in (*some, *none, rows[-1])]
+
+
+def _fill(column: str) -> object:
+    """Return what to put where nothing was."""
+    sizes = {"blind": 32, "cause": 32, "group_id": 32, "operator": 20}
+    return b"\x01" * sizes[column] if column in sizes else "x"
+
+
+NULLABLE = [
+    (table, column) for table, column in COVERED if metadata.tables[table].columns[column].nullable
+]
+
+
+@pytest.mark.parametrize(("table", "column"), NULLABLE, ids=map("-".join, NULLABLE))
+def test_an_emptied_value_is_named(database_url: str, table: str, column: str) -> None:
+    with history(database_url) as ledger:
+        with attacker(database_url) as database:
+            rows = [row for row in rows_of(database, table) if row[column] is not None]
+            names = [row_name(database, table, row) for row in rows]
+            assert rows or column == "blind"  # null in this ledger: the pepper gives it
+        for row, name in zip(rows, names, strict=True):
+            with attacker(database_url) as database:
+                write(database, table, row, column, None)
+            assert found(ledger) == (table, name)
+            with attacker(database_url) as database:
+                write(database, table, row, column, row[column])
+
+
+ROWIDS = {("token_assets", "asset"), ("token_journals", "asset"), ("token_seals", "number")}
+"""Columns in which SQLite itself takes nothing but integers."""
+
+LOOSE = [place for place in COVERED if place not in ROWIDS]
+
+
+@pytest.mark.parametrize(("table", "column"), LOOSE, ids=map("-".join, LOOSE))
+def test_a_value_of_another_form_is_a_finding_not_a_crash(
+    sqlite_url: str, table: str, column: str
+) -> None:
+    with history(sqlite_url) as ledger:
+        with attacker(sqlite_url) as database:
+            row = rows_of(database, table)[-1]
+            write(database, table, row, column, b"\xff")
+        assert found(ledger)[0] == table
+
+
+# --- rows that are gone, new or swapped ---
+
+EDGES = {"first": 0, "middle": 1, "last": -1}
+
+
+def delete(database: Raw, table: str, row: dict[str, Any]) -> None:
+    where = " AND ".join(f"{key} = ?" for key in KEYS[table])
+    database.run(f"DELETE FROM {table} WHERE {where}", *(row[key] for key in KEYS[table]))  # noqa: S608 (our own names)
+
+
+@pytest.mark.parametrize("edge", EDGES)
+@pytest.mark.parametrize(
+    "table", ["token_accounts", "token_balances", "token_journals", "token_ledger", "token_seals"]
+)
+def test_a_deleted_row_is_named(database_url: str, table: str, edge: str) -> None:
+    with history(database_url) as ledger:
+        with attacker(database_url) as database:
+            rows = [row for row in rows_of(database, table) if row.get("asset", 1) == 1]
+            row = rows[EDGES[edge] if len(rows) > 1 else 0]
+            name = row_name(database, table, row)
+            delete(database, table, row)
+        assert found(ledger) == (table, name)
+
+
+@pytest.mark.parametrize(("edge", "where"), [
+    ("first", ("token_batches", "SCI/1")),
+    ("middle", ("token_batches", "SCI/2")),
+    ("last", ("token_seals", "3")),  # what is left does not tell which of its batches is gone
+])  # fmt: skip
+def test_a_deleted_batch_is_found(database_url: str, edge: str, where: tuple[str, str]) -> None:
+    with history(database_url) as ledger:
+        with attacker(database_url) as database:
+            rows = [row for row in rows_of(database, "token_batches") if row["asset"] == 1]
+            delete(database, "token_batches", rows[EDGES[edge]])
+        assert found(ledger) == where
+
+
+def test_deleted_settings_are_named(database_url: str) -> None:
+    with history(database_url) as ledger:
+        with attacker(database_url) as database:
+            delete(database, "token_settings", {"one": 1})
+        assert found(ledger) == ("token_settings", "1")
+
+
+def insert(database: Raw, table: str, row: dict[str, Any]) -> None:
+    columns = ", ".join(f'"{column}"' for column in row)
+    marks = ", ".join("?" * len(row))
+    database.run(f"INSERT INTO {table} ({columns}) VALUES ({marks})", *row.values())  # noqa: S608 (our own names)
+
+
+INSERTED: dict[str, tuple[dict[str, Any], str]] = {
+    "token_assets": ({"asset": 3, "id": b"\x01" * 32, "symbol": "NEW"}, "NEW"),
+    "token_accounts": ({"account_id": "zed", "address": b"\x01" * 20}, "zed"),
+    "token_balances": ({"account_id": "zed"}, "SCI/zed"),
+    "token_journals": ({"asset": 9}, "9"),
+    "token_ledger": ({"seq": 8}, "SCI/8"),
+    "token_seals": ({"number": 4}, "4"),
+    "token_batches": ({"number": 4}, "SCI/4"),
+}
+
+
+@pytest.mark.parametrize("table", INSERTED)
+def test_an_inserted_row_is_named(database_url: str, table: str) -> None:
+    """Append a copy of the last row of asset 1, with another key."""
+    changes, name = INSERTED[table]
+    with history(database_url) as ledger:
+        with attacker(database_url) as database:
+            rows = [row for row in rows_of(database, table) if row.get("asset", 1) == 1]
+            insert(database, table, {**rows[-1], **changes})
+        assert found(ledger) == (table, name)
+
+
+@pytest.mark.parametrize(
+    "table", ["token_journals", "token_ledger", "token_balances", "token_batches"]
+)
+def test_a_row_of_no_asset_is_named(database_url: str, table: str) -> None:
+    with history(database_url) as ledger:
+        with attacker(database_url) as database:
+            row = {**rows_of(database, table)[0], "asset": 7}
+            insert(database, table, row)
+            name = row_name(database, table, row)
+        assert found(ledger) == (table, name)
+
+
+@pytest.mark.parametrize(("one", "other"), [(1, 2), (3, 5), (7, 8)])
+def test_swapped_rows_are_named(database_url: str, one: int, other: int) -> None:
+    with history(database_url) as ledger:
+        with attacker(database_url) as database:
+            for seq, to in ((one, -1), (other, one), (-1, other)):
+                row = {"asset": 1, "seq": seq}
+                write(database, "token_ledger", row, "seq", to)
+        assert found(ledger) == ("token_ledger", f"SCI/{one}")
+
+
+# --- a tail cut off so well that nothing in the database contradicts it ---
+
+
+def cut_tail(url: str) -> tuple[int, bytes]:
+    """Remove the last entry of SCI and its seal, and rewrite all that depends on it."""
+    with attacker(url) as database:
+        *_, before, last = [r for r in rows_of(database, "token_ledger") if r["asset"] == 1]
+        delete(database, "token_ledger", last)
+        for column in ("seq", "head"):
+            write(database, "token_journals", {"asset": 1}, column, before[column])
+        write(database, "token_journals", {"asset": 1}, "last_time", before["timestamp"])
+        for row in rows_of(database, "token_balances"):
+            if row["asset"] == 1 and row["account_id"] in ("alice", "bob"):
+                _undo(database, row, last)
+        delete(database, "token_batches", {"asset": 1, "number": 3})
+        delete(database, "token_seals", {"number": 3})
+        write(database, "token_settings", {"one": 1}, "sealed", 2)
+        return last["seq"], bytes(last["head"])
+
+
+def _undo(database: Raw, row: dict[str, Any], last: dict[str, Any]) -> None:
+    """Give the amount of the last entry back to whom it came from."""
+    paid = row["account_id"] == last["from_account"]
+    number = int if database.postgresql else lambda stored: int.from_bytes(stored, "big")
+    amount, balance = number(last["amount"]), number(row["balance"])
+    total = "total_spent" if paid else "total_earned"
+    new = {"balance": balance + (amount if paid else -amount), total: number(row[total]) - amount}
+    for column, value in new.items():
+        write(database, "token_balances", row, column, database.amount(value))
+
+
+def test_a_cut_tail_is_found_by_a_head_kept_elsewhere(database_url: str) -> None:
+    with history(database_url) as ledger:
+        kept = ledger.audit().heads
+        seq, head = cut_tail(database_url)
+        assert kept["SCI"] == (seq, head)
+        assert ledger.audit().ok  # nothing left contradicts it
+        assert found(ledger, expect_heads=kept) == ("token_journals", "SCI")
+        assert found(ledger, expect_heads={"SCI": (seq, head)}) == ("token_journals", "SCI")
+
+
+def test_a_tail_written_anew_is_found_too(database_url: str) -> None:
+    with history(database_url) as ledger:
+        kept = ledger.audit().heads
+        cut_tail(database_url)
+        ledger.transfer("bob", "alice", 4, asset="SCI")
+        assert ledger.audit().ok
+        seq = kept["SCI"][0]
+        assert found(ledger, expect_heads=kept) == ("token_ledger", f"SCI/{seq}")
+
+
+def test_heads_kept_elsewhere_stay_right_as_the_ledger_grows(database_url: str) -> None:
+    with history(database_url) as ledger:
+        kept = ledger.audit().heads
+        first = next(ledger.entries("SCI"))
+        start = head_0(ledger)
+        ledger.transfer("alice", "bob", 1, asset="SCI")
+        assert ledger.audit(expect_heads=kept).ok
+        assert ledger.audit(expect_heads={"SCI": (1, first.head)}).ok
+        assert ledger.audit(expect_heads={"SCI": (0, start)}).ok
+        assert next_head(start, first.id) == first.head
+        assert found(ledger, expect_heads={"SCI": (1, bytes(32))}) == ("token_ledger", "SCI/1")
+        assert found(ledger, expect_heads={"SCI": (0, bytes(32))}) == ("token_journals", "SCI")
+
+
+def head_0(ledger: Ledger) -> bytes:
+    batches = [batch for sealed in ledger.seals() for batch in sealed.batches]
+    return next(b.batch.prev_head for b in batches if b.symbol == "SCI" and b.batch.number == 1)
+
+
+@pytest.mark.parametrize(
+    "expected", [{"SCI": (-1, bytes(32))}, {"SCI": (1, b"")}, {"SCI": (1.0, bytes(32))}], ids=repr
+)
+def test_what_is_no_head_is_refused(sqlite_url: str, expected: Any) -> None:  # noqa: ANN401
+    with history(sqlite_url) as ledger, pytest.raises(FieldError, match="expect_heads"):
+        ledger.audit(expect_heads=expected)
+
+
+# --- what the report says, and what the documentation says ---
+
+
+def test_the_report_counts_what_was_read(database_url: str) -> None:
+    seen: list[int] = []
+    with history(database_url) as ledger:
+        report = ledger.audit(progress=seen.append)
+        assert report.ok
+        assert (report.assets, report.accounts, report.entries, report.seals) == (2, 4, 10, 3)
+        assert sum(seen) == report.entries
+        for symbol, (seq, head) in report.heads.items():
+            assert (seq, head) == (ledger.head(symbol).seq, ledger.head(symbol).head)
+
+
+def test_a_finding_says_what_is_and_what_must_be(sqlite_url: str) -> None:
+    with history(sqlite_url) as ledger:
+        with attacker(sqlite_url) as database:
+            write(database, "token_journals", {"asset": 1}, "seq", 77)
+        report: AuditReport = ledger.audit()
+        assert not report.ok
+        assert str(report.finding) == "token_journals SCI: seq is 77, must be 7"
+
+
+def test_the_documentation_lists_every_column_once() -> None:
+    listed: dict[tuple[str, str], str] = {}
+    for line in DOC.read_text(encoding="utf-8").splitlines():
+        match = re.fullmatch(r"\| `(token_\w+)` \| (.+) \| (.+) \|", line)
+        if match is None:
+            continue
+        for text, which in ((match[2], "covered"), (match[3], "not covered")):
+            for column in re.findall(r"`(\w+)`", text):
+                assert (match[1], column) not in listed
+                listed[match[1], column] = which
+    expected = {
+        (table, column.name): "not covered" if column.name in NOT_COVERED[table] else "covered"
+        for table in TABLES
+        for column in metadata.tables[table].columns
+    }
+    assert listed == expected
