@@ -17,6 +17,7 @@ from tests.core.golden import vectors
 if TYPE_CHECKING:
     from eth_account.signers.local import LocalAccount
 
+    from tests.conftest import StartNode
     from tests.support.nodes import Node
 
 DEPLOY: Final = "bytes32 ledger,bytes32 key,address registrar,address owner,uint256 deadline"
@@ -223,6 +224,18 @@ def test_deploy_refuses_a_signature_in_the_domain(accounts: Accounts, case: str)
     signature = accounts.sign(domain=accounts.domain(**OTHER_DOMAINS[case]))
     with refused("InvalidSignature", REGISTRAR.address.lower()):
         accounts.deploy(signature)
+
+
+def test_an_account_has_one_address_and_each_chain_its_own_authorisation(
+    accounts: Accounts, start_anvil: StartNode
+) -> None:
+    there = factory_on(start_anvil("--chain-id", "10"))
+    assert there.address == accounts.address
+    here = accounts.sign()
+    accounts.deploy(here)
+    with refused("InvalidSignature", REGISTRAR.address.lower()):
+        there.deploy(here)
+    assert there.account(owner=BOB).address == to_hex(derived())
 
 
 def bent(signature: bytes) -> dict[str, bytes]:

@@ -12,6 +12,7 @@ from tests.contracts.people import ALICE, BOB, REGISTRAR, STRANGER, sign
 from tests.contracts.test_accounts import (
     ANSWERS,
     BENT,
+    REVERTS,
     WALLET,
     bent,
     factory_on,
@@ -206,6 +207,13 @@ def test_claim_by_a_registrar_that_is_a_contract(token: Token, case: str) -> Non
     else:
         with refused("InvalidSignature", wallet):
             claim(token, b"anything", registrar=wallet)
+
+
+def test_claim_by_a_key_with_code(live_token: Token) -> None:
+    # EIP-7702: the address of a key delegates to code; here that code knows no ERC-1271.
+    put_code(live_token.node, REVERTS, address=REGISTRAR.address)
+    claim(live_token, live_token.sign_claim(REGISTRAR, BOB.address))
+    assert live_token.balance(BOB.address) == 1000
 
 
 def test_claim_by_a_registrar_that_is_an_account(token: Token) -> None:
