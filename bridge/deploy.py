@@ -84,10 +84,16 @@ def deploy(
 def _check_custody(ledger: Ledger) -> None:
     """Raise CustodyError if the key that may claim every derived balance is in the database."""
     identity = ledger.identity
-    if not identity.own_registrar:
+    if identity.pepper is not None and not identity.own_registrar:
         return
     for account in ledger.accounts():
         if account.derived and account.registrar == identity.registrar:
+            if identity.pepper is None:
+                raise CustodyError(
+                    "this ledger was imported without its pepper, so nobody can tell whether its "
+                    "registrar's key lies in a database: import it with --secrets, or say "
+                    "--allow-own-registrar"
+                )
             raise CustodyError(
                 f"account {account.account_id} and perhaps others have the ledger's own key as "
                 "registrar: whoever reads the database can claim their tokens. Create the ledger "

@@ -8,7 +8,7 @@ stopped anywhere and run again, and a run that finds nothing to do sends nothing
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from bridge.batches import Position, Run, advanced, cut, make_run, start
 from bridge.codec import BATCH_REPLAYED, BatchReplayed, encode_call
@@ -108,6 +108,13 @@ def replay(
         ) from error
 
 
+class _Sent(NamedTuple):
+    """A mined transaction, without its thousands of logs."""
+
+    hash: Hash32
+    gas_used: int
+
+
 class _Replay:
     """One run over all assets."""
 
@@ -142,22 +149,22 @@ class _Replay:
         sealed = self._sealed[asset.symbol]
         at = locate(self._ledger, self._chain, token, sealed)
         self._advance(at.last_seq)
-        receipts: list[TransactionReceipt] = []
+        sent: list[_Sent] = []
         before = at.last_seq
         if sealed[-1].batch.last_seq > at.last_seq:
             _check_operator(token, self._signer)
         for batch in sealed:
             if batch.batch.last_seq > at.last_seq:
-                at = self._send_batch(asset, batch, at, outbox, receipts)
+                at = self._send_batch(asset, batch, at, outbox, sent)
         return AssetReplay(
             symbol=asset.symbol,
             token=token.address,
-            batches=len(receipts),
+            batches=len(sent),
             entries=at.last_seq - before,
             replayed=at.last_seq,
             unsealed=self._ledger.head(asset.symbol).seq - sealed[-1].batch.last_seq,
-            gas_used=sum(receipt.gas_used for receipt in receipts),
-            transactions=tuple(receipt.hash for receipt in receipts),
+            gas_used=sum(gas_used for _, gas_used in sent),
+            transactions=tuple(hash_ for hash_, _ in sent),
         )
 
     def _read(self, asset: Asset) -> Token:
@@ -170,7 +177,7 @@ class _Replay:
         sealed: SealedBatch,
         at: Position,
         outbox: Outbox,
-        receipts: list[TransactionReceipt],
+        sent: list[_Sent],
     ) -> Position:
         """Send what the contract does not have of one batch; return where it stands then."""
         last = sealed.batch.last_seq
@@ -180,7 +187,8 @@ class _Replay:
         taken = 0
         for count in cut(entries):
             run = make_run(domain, asset.id, entries[taken : taken + count], at)
-            receipts.append(self._send_run(asset, run, outbox))
+            receipt = self._send_run(asset, run, outbox)
+            sent.append(_Sent(receipt.hash, receipt.gas_used))
             taken, at = taken + count, run.after
             self._advance(count)
         return at

@@ -23,6 +23,7 @@ Reader: TypeAlias = Callable[[object], Any]
 """Returns a field's value, or raises ValueError saying what it must be."""
 
 _MAX_INT: Final = 2**63 - 1
+_KINDS: Final = {kind.value: kind for kind in Kind}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +94,9 @@ def read_address(found: object) -> Address:
 
 def read_kind(found: object) -> str:
     """Return the kind of an entry."""
-    if type(found) is not str or found not in set(Kind):
+    if type(found) is not str or found not in _KINDS:
         raise ValueError("is no kind of entry")
-    return Kind(found)
+    return _KINDS[found]
 
 
 def read_list(found: object) -> list[object]:
@@ -119,12 +120,14 @@ def optional(reader: Reader, found: object) -> Any:  # noqa: ANN401 (what `reade
 
 def read_hex(found: object, size: int) -> bytes:
     """Return the bytes of 0x and `size` * 2 lower-case hex digits."""
-    if type(found) is not str or len(found) != 2 + 2 * size or not found.startswith("0x"):
-        raise ValueError(f"must be 0x and {2 * size} hex digits")
-    digits = found[2:]
-    if digits != digits.lower() or not digits.isalnum() or not digits.isascii():
-        raise ValueError(f"must be 0x and {2 * size} lower-case hex digits")
-    return bytes.fromhex(digits)
+    if type(found) is str and len(found) == 2 + 2 * size:
+        try:
+            value = bytes.fromhex(found[2:])
+        except ValueError:
+            value = b""
+        if found == "0x" + value.hex():
+            return value
+    raise ValueError(f"must be 0x and {2 * size} lower-case hex digits")
 
 
 # --- JSON ---
@@ -176,14 +179,8 @@ def read_fields(place: Place, row: object, fields: Mapping[str, Reader]) -> Row:
     """
     if not isinstance(row, dict):
         raise place.error("is not an object")
-    for name in fields:
-        if name not in row:
-            raise place.error("is missing", name)
-    for name in row:
-        if name not in fields:
-            raise place.error("is unknown", name[:80])
     if list(row) != list(fields):
-        raise place.error(f"fields must be in the order {', '.join(fields)}")
+        raise _wrong_names(place, row, fields)
     values: Row = {}
     for name, read in fields.items():
         try:
@@ -194,3 +191,14 @@ def read_fields(place: Place, row: object, fields: Mapping[str, Reader]) -> Row:
         except ValueError as error:
             raise place.error(str(error), name) from None
     return values
+
+
+def _wrong_names(place: Place, row: Row, fields: Mapping[str, Reader]) -> ExportFileError:
+    """Return the error for a row that has other fields, or has them in another order."""
+    for name in fields:
+        if name not in row:
+            return place.error("is missing", name)
+    for name in row:
+        if name not in fields:
+            return place.error("is unknown", name[:80])
+    return place.error(f"fields must be in the order {', '.join(fields)}")

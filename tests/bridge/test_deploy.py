@@ -10,6 +10,7 @@ from bridge.artifacts import factory_creation, token_creation
 from bridge.chain import Chain
 from bridge.deploy import deploy
 from bridge.errors import CustodyError, ForeignContractError, NoContractError
+from bridge.imports import import_ledger
 from bridge.tokens import read_token
 from ledger import Ledger
 from ledger.addresses import DEPLOYMENT_PROXY
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bridge.keys import Signer
-    from tests.support.nodes import Node
+    from tests.conftest import StartNode
 
 OTHER_OPERATOR = Address(b"\x42" * 20)
 
@@ -130,9 +131,9 @@ def test_other_code_in_place_of_the_factory_is_refused(
 
 
 def test_a_public_chain_needs_a_registrar_outside_the_database(
-    book: Ledger, start_anvil: object, signer: Signer, tmp_path: Path
+    book: Ledger, exported: Path, start_anvil: StartNode, signer: Signer, tmp_path: Path
 ) -> None:
-    node: Node = start_anvil("--chain-id", "5")  # type: ignore[operator]
+    node = start_anvil("--chain-id", "5")
     with Chain.connect(node.url) as public:
         with pytest.raises(CustodyError, match="allow-own-registrar"):
             deploy(book, public, signer)
@@ -143,6 +144,11 @@ def test_a_public_chain_needs_a_registrar_outside_the_database(
             cold.create_asset("SCI", "SCI token")
             cold.create_account("alice")
             assert deploy(cold, public, signer).chain_id == 5
+        with (
+            import_ledger(exported, f"sqlite:///{tmp_path / 'blind.db'}") as blind,
+            pytest.raises(CustodyError, match="pepper"),
+        ):
+            deploy(blind, public, signer)
 
 
 def test_the_constants_are_those_of_the_contracts(
