@@ -30,6 +30,11 @@ if TYPE_CHECKING:
 SQLITE_TIMEOUT = 60.0
 """Seconds a SQLite writer waits for another process, unless told otherwise."""
 
+_SQLITE_PAGE = 512
+"""Bytes in the smallest file that SQLite looks into before it writes."""
+
+_SQLITE_START = b"SQLite format 3\x00"
+
 _BUSY_STATES = {"55P03"}  # lock_not_available
 _CONFLICT_STATES = {"40P01", "40001"}  # deadlock_detected, serialization_failure
 _LOST_STATES = {"57P01", "57P02", "57P03", "08000", "08003", "08006"}
@@ -60,7 +65,24 @@ _MEANINGS: tuple[tuple[type[LedgerError], set[str], tuple[str, ...], str], ...] 
         ("no such table: token_",),
         "no ledger here; make one with `evm-ledger init`",
     ),
-    (DatabaseFileError, {"3D000"}, (), "the server has no such database; create it first"),
+    (
+        DatabaseFileError,
+        {"3D000"},
+        ('FATAL:  database "',),
+        "the server has no such database; create it first",
+    ),
+    (
+        DatabaseFileError,
+        {"42P07"},
+        ("already exists",),
+        "another program has tables of these names; use another database",
+    ),
+    (
+        DatabaseFileError,
+        set(),
+        ("disk is full", "disk I/O error"),
+        "the disk does not take it; make room",
+    ),
     (CorruptError, set(), ("append-only",), "entries are never changed"),
     (DatabaseFileError, _LOST_STATES, (), "the database does not answer"),
 )
@@ -74,12 +96,7 @@ def open_engine(url: str, *, lock_timeout: float, create: bool = False) -> Engin
         FieldError: `url` is no SQLAlchemy URL, or names another kind of database.
         DatabaseFileError: a SQLite file does not exist (and `create` is false).
     """
-    try:
-        parsed = make_url(url)
-    except ArgumentError:
-        raise FieldError(
-            "database", f"{url!r} is no database URL; use sqlite:///ledger.db or postgresql://..."
-        ) from None
+    parsed = _parsed(url)
     if parsed.get_backend_name() == "sqlite":
         return _sqlite_engine(parsed, lock_timeout, create=create)
     if parsed.get_backend_name() == "postgresql":
@@ -87,9 +104,19 @@ def open_engine(url: str, *, lock_timeout: float, create: bool = False) -> Engin
     raise FieldError("database", f"{parsed.get_backend_name()!r} is neither sqlite nor postgresql")
 
 
+def _parsed(url: str) -> URL:
+    """Return the parts of a database URL. Raises FieldError."""
+    try:
+        return make_url(url)
+    except ArgumentError:
+        raise FieldError(
+            "database", f"{url!r} is no database URL; use sqlite:///ledger.db or postgresql://..."
+        ) from None
+
+
 def sqlite_path(url: str) -> Path | None:
-    """Return the file of a SQLite `url`, or None for another database."""
-    parsed = make_url(url)
+    """Return the file of a SQLite `url`, or None for another database. Raises FieldError."""
+    parsed = _parsed(url)
     is_file = parsed.get_backend_name() == "sqlite" and parsed.database
     return Path(str(parsed.database)) if is_file else None
 
@@ -102,8 +129,12 @@ def _sqlite_engine(url: URL, lock_timeout: float, *, create: bool) -> Engine:
         raise DatabaseFileError(f"{url.database} does not exist; make it with `evm-ledger init`")
     if create and not Path(url.database).absolute().parent.is_dir():
         raise DatabaseFileError(f"the folder of {url.database} does not exist; make it first")
+    _check_file(Path(url.database))
     engine = create_engine(
-        url, isolation_level=None, connect_args={"timeout": lock_timeout}, pool_size=32
+        url.set(drivername="sqlite"),
+        isolation_level=None,
+        connect_args={"timeout": lock_timeout},
+        pool_size=32,
     )
 
     @event.listens_for(engine, "connect")
@@ -120,6 +151,18 @@ def _sqlite_engine(url: URL, lock_timeout: float, *, create: bool) -> Engine:
     return engine
 
 
+def _check_file(path: Path) -> None:
+    """Refuse a file of another kind: SQLite itself would write over one that is very short."""
+    try:
+        start = path.read_bytes()[:16] if path.stat().st_size < _SQLITE_PAGE else _SQLITE_START
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise DatabaseFileError(f"{path} cannot be read: {error.strerror}") from None
+    if start not in (b"", _SQLITE_START):
+        raise DatabaseFileError(f"{path}: the file is no SQLite database; name another")
+
+
 class _IntLoader(Loader):
     """NUMERIC(78, 0) straight to int: no Decimal, so no arithmetic on one by mistake."""
 
@@ -129,8 +172,7 @@ class _IntLoader(Loader):
 
 def _postgresql_engine(url: URL, lock_timeout: float) -> Engine:
     """Return an engine over psycopg 3, READ COMMITTED, whose waits end."""
-    if url.drivername == "postgresql":
-        url = url.set(drivername="postgresql+psycopg")
+    url = url.set(drivername="postgresql+psycopg")  # whatever driver was named: this is the one
     options = (
         "-c default_transaction_isolation=read\\ committed -c synchronous_commit=on"
         " -c enable_seqscan=off -c TimeZone=UTC"

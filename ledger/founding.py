@@ -125,23 +125,24 @@ def identity_of(
 def _new_ledger(url: str, lock_timeout: float | None) -> Iterator[Connection]:
     """Give a transaction in which the schema was just made; leave nothing behind on an error."""
     path = sqlite_path(url)
-    is_new_file = path is not None and not path.exists()
+    is_new = path is not None and not path.exists()
     transactions = transactions_at(url, lock_timeout, create=True)
+    ours = False  # whether the file holds nothing but what this transaction is writing
     try:
         with transactions.writing("make the ledger") as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(text("SELECT pg_advisory_xact_lock(8503260)"))
             _check_empty(connection)
+            ours = is_new
             migrate(connection)
             yield connection
+        ours = False
         _set_wal(transactions)
-    except BaseException:
+    finally:
         transactions.engine.dispose()
-        if is_new_file and path is not None:
+        if ours and path is not None:
             for suffix in ("", "-wal", "-shm", "-journal"):
                 path.with_name(path.name + suffix).unlink(missing_ok=True)
-        raise
-    transactions.engine.dispose()
 
 
 def _check_empty(connection: Connection) -> None:
