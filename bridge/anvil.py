@@ -27,8 +27,8 @@ def local_anvil(program: str | None) -> Iterator[str]:
     found = shutil.which(program or "anvil")
     if found is None:
         raise BridgeError(
-            f"no Anvil at {program or 'anvil on PATH'}: name one with --anvil, or a running node "
-            "with --rpc (npm install @foundry-rs/anvil installs one)"
+            f"no Anvil {f'at {program}' if program else 'on PATH'}: name one with --anvil, or a "
+            "running local node with --rpc (npm install @foundry-rs/anvil installs one)"
         )
     port = _free_port()
     command = [found, "--port", str(port), "--silent"]

@@ -70,11 +70,14 @@ class Chain:
 
     def __init__(self, url: str, timeout: float) -> None:
         """Prepare to speak to `url`; `connect` is what callers use."""
-        parts = urlsplit(url)
+        # Providers put keys into the path, the query and the user name: none of it is ever shown.
+        try:
+            parts = urlsplit(url)
+            port = f":{parts.port}" if parts.port else ""
+        except ValueError:  # a port that is no number, a bracket without the other
+            raise NoAnswerError("the RPC URL has no host and port that can be read") from None
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise NoAnswerError("the RPC URL must start with http:// or https:// and name a host")
-        # Providers put keys into the path, the query and the user name: none of it is ever shown.
-        port = f":{parts.port}" if parts.port else ""
         self.name = f"{parts.scheme}://{parts.hostname}{port}"
         self.chain_id = 0
         self._session = Session()

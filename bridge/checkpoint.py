@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from eth_keys.datatypes import Signature
@@ -32,8 +33,17 @@ if TYPE_CHECKING:
     from ledger import Ledger
     from ledger.results import Sealed, SealedBatch
 
-ExpectedHeads = dict[str, tuple[int, bytes]]
-"""(seq, head) by symbol."""
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What a wallet signed."""
+
+    number: int
+    seal_id: Hash32
+    """It commits to every seal before it, and so to every entry sealed until then."""
+    heads: dict[Hash32, tuple[str, int, bytes]]
+    """(symbol, seq, head) by asset id, of the assets that have a batch in this seal. The symbol is
+    for people: the signature does not cover it."""
 
 
 def _read_signature(found: object) -> bytes:
@@ -115,8 +125,8 @@ def _batch_row(sealed: SealedBatch) -> dict[str, object]:
     return row
 
 
-def read_checkpoint(path: Path, ledger_id: Hash32, signer: Address) -> ExpectedHeads:
-    """Return the heads in the checkpoint at `path`, if `signer` signed it for this ledger.
+def read_checkpoint(path: Path, ledger_id: Hash32, signer: Address) -> Checkpoint:
+    """Return the checkpoint at `path`, if `signer` signed it for this ledger.
 
     Raises:
         ExportFileError: the file is malformed, of another ledger, or signed by somebody else.
@@ -133,25 +143,29 @@ def read_checkpoint(path: Path, ledger_id: Hash32, signer: Address) -> ExpectedH
         read_fields(place.inside(f"batches[{position}]"), batch, _BATCH)
         for position, batch in enumerate(found["batches"])
     ]
-    by = _signer(ledger_domain(ledger_id), found, batches)
+    signed = _seal_id(ledger_domain(ledger_id), found, batches)
+    by = _recovered(signed, found["signature"])
     if by != signer:
         raise place.error(f"is signed by {by}, not by {signer}, or was altered", "signature")
-    return {batch["symbol"]: (batch["last_seq"], batch["new_head"]) for batch in batches}
+    heads = {
+        batch["asset"]: (batch["symbol"], batch["last_seq"], batch["new_head"]) for batch in batches
+    }
+    return Checkpoint(found["number"], signed, heads)
 
 
-def _signer(
-    domain: bytes, found: Mapping[str, Any], batches: list[dict[str, Any]]
-) -> Address | None:
-    """Return whose key made the signature over the seal that the fields make."""
+def _seal_id(domain: bytes, found: Mapping[str, Any], batches: list[dict[str, Any]]) -> Hash32:
+    """Return the id of the seal that the fields make."""
     ids = tuple(
         batch_id(domain, Batch(**{name: batch[name] for name in _BATCH if name != "symbol"}))
         for batch in batches
     )
-    seal = Seal(found["number"], found["prev_seal"], found["timestamp"], ids)
+    return seal_id(domain, Seal(found["number"], found["prev_seal"], found["timestamp"], ids))
+
+
+def _recovered(digest: Hash32, signature: bytes) -> Address | None:
+    """Return whose key made `signature` over `digest`, or None."""
     try:
-        public = Signature(found["signature"]).recover_public_key_from_msg_hash(
-            seal_id(domain, seal)
-        )
+        public = Signature(signature).recover_public_key_from_msg_hash(digest)
     except (BadSignature, ValidationError):
         return None
     return Address(public.to_canonical_address())

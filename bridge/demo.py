@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import tempfile
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +23,7 @@ from ledger import ISSUER, Hash32, Ledger, OpenAccount, RefusedError
 from ledger.hashing import keccak
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     from ledger.requests import Item
 
@@ -40,7 +40,7 @@ class DemoError(BridgeError):
 
 
 @dataclass(frozen=True, slots=True)
-class _Numbers:
+class DemoNumbers:
     """What the last line says."""
 
     entries: int
@@ -56,14 +56,18 @@ class _Numbers:
 
 def run_demo(
     *, anvil: str | None, rpc: str | None, folder: Path | None, say: Callable[[str], None]
-) -> None:
+) -> DemoNumbers:
     """Run every step, saying each in a line; the last line is `demo: ok ...`.
+
+    Return what that line says.
 
     Raises:
         DemoError: a claim did not hold.
         BridgeError: no Anvil, no node, or `folder` exists.
     """
-    with _fresh(folder) as room, nullcontext(rpc) if rpc else local_anvil(anvil) as url:
+    with nullcontext(rpc) if rpc else local_anvil(anvil) as url:
+        _check_node(url)
+        room = _fresh(folder)
         say(f"folder: {room}")
         database = f"sqlite:///{room}/ledger.db"
         with _ledger(database) as ledger:
@@ -72,21 +76,29 @@ def run_demo(
             batches = _seal(ledger, say)
             _export(ledger, room / "export", say)
         numbers = _on_chain(room, database, url, batches, say)
-    say(f"look around:  evm-ledger account list --database {database}")
+    say(f"look around: evm-ledger account list --database {database}")
     say(f"demo: ok {numbers}")
+    return numbers
 
 
-@contextmanager
-def _fresh(folder: Path | None) -> Iterator[Path]:
-    """Give a new folder."""
+def _check_node(url: str) -> None:
+    """Refuse a node that does not answer, or a chain that is worth something, before all work."""
+    with Chain.connect(url) as chain:
+        if not chain.is_local_test:
+            raise DemoError(f"chain {chain.chain_id} is no local test chain; start Anvil")
+
+
+def _fresh(folder: Path | None) -> Path:
+    """Make a new folder and return it."""
     if folder is None:
-        yield Path(tempfile.mkdtemp(prefix="evm-ledger-demo-"))
-        return
+        return Path(tempfile.mkdtemp(prefix="evm-ledger-demo-"))
     try:
         folder.mkdir(parents=True)
     except FileExistsError:
         raise TargetExistsError(f"{folder} exists; name a new folder") from None
-    yield folder
+    except OSError as error:
+        raise BridgeError(f"{folder} cannot be made ({error.strerror})") from None
+    return folder
 
 
 def _ledger(database: str) -> Ledger:
@@ -196,11 +208,9 @@ def _exported_logs(ledger: Ledger, folder: Path) -> dict[str, list[tuple[list[st
 
 def _on_chain(
     room: Path, database: str, url: str, batches: int, say: Callable[[str], None]
-) -> _Numbers:
+) -> DemoNumbers:
     """Deploy, replay, verify; then alter a row of a copy, and find it."""
     with Ledger.open(database) as ledger, Chain.connect(url) as chain:
-        if not chain.is_local_test:
-            raise DemoError(f"chain {chain.chain_id} is no local test chain; start Anvil")
         signer = Signer.for_test_chain()
         deployed = deploy(ledger, chain, signer)
         say(f"deployed: the account factory and {len(deployed.tokens)} tokens, one an asset")
@@ -220,7 +230,7 @@ def _on_chain(
             f"{report.block_number}"
         )
         found = _tamper(room, ledger, chain, say)
-        return _Numbers(
+        return DemoNumbers(
             entries=replayed.entries,
             accounts=sum(1 for _ in ledger.accounts()) - 1,
             batches=batches,

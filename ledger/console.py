@@ -1,24 +1,34 @@
-"""What every command shares: options, output for people and for programs, errors in one line."""
+"""What every command shares: the program, its options, output, errors in one line, bars."""
 
 from __future__ import annotations
 
 import json
+import os
 import sys
+import unicodedata
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import wraps
+from itertools import chain, islice
+from textwrap import indent
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import click
+from click.exceptions import NoArgsIsHelpError
 from tqdm import tqdm
 
 from ledger.errors import LedgerError
+from ledger.ledger import Ledger
+from ledger.views import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from ledger.results import Account, Asset, Balance, Entry, Sealed
+    from ledger.model import Address
 
 P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T")
 
 DEFAULT_DATABASE = "sqlite:///ledger.db"
 
@@ -28,22 +38,131 @@ EXIT_DIFFERS = 1
 EXIT_FAILED = 2
 """The command could not do its work; what was there is as it was."""
 
+EXIT_INTERRUPTED = 130
+"""Ctrl-C, as shells count it: 128 + SIGINT."""
+
+EXIT_PIPE = 141
+"""Whoever read the output has gone, as shells count it: 128 + SIGPIPE."""
+
+_PAGE = 200
+"""Rows of a table by which its columns are made wide enough; the rest streams."""
+
+_MIN_LOCK_TIMEOUT, _MAX_LOCK_TIMEOUT = 0.001, 86_400.0
+
+
+# --- the program -----------------------------------------------------------------------------
+
 
 class Commands(click.Group):
-    """A group whose commands end in one line, never a traceback, when something is refused."""
+    """A group that lists its commands in the order in which they are used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in order of definition."""
+        del ctx
+        return list(self.commands)
+
+
+class Program(Commands):
+    """The whole command line: whatever goes wrong ends in one line and an exit code."""
+
+    group_class = Commands
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,  # noqa: FBT001, FBT002 (click's own signature)
+        **extra: Any,  # noqa: ANN401 (click's own type)
+    ) -> Any:  # noqa: ANN401 (click's own type)
+        """Run the command line; in standalone mode (a shell's), end the process."""
+        try:
+            code = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
+        except click.Abort:
+            code = EXIT_INTERRUPTED
+        except click.ClickException as error:
+            if not standalone_mode:
+                raise
+            code = _refused(error)
+        if not standalone_mode:
+            return code
+        sys.exit(code if isinstance(code, int) else 0)
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 (click's own type)
-        """Run the command; turn the package's errors into a line and an exit code."""
+        """Run the command; turn what the package and the system refuse into a line."""
         try:
             return super().invoke(ctx)
         except LedgerError as error:
-            line = " ".join(str(error).split())
-            click.echo(f"error: {line}", err=True)
-            ctx.exit(EXIT_FAILED)
+            ctx.exit(fail(str(error)))
+        except BrokenPipeError:
+            _drop_output()
+            ctx.exit(EXIT_PIPE)
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename else ""
+            ctx.exit(fail(f"{where}{error.strerror or error}"))
 
 
-def database_option(command: Callable[P, R]) -> Callable[P, R]:
-    """Add `--database`."""
+def fail(message: str) -> int:
+    """Say `message` in one line, on the error stream; return the exit code."""
+    line = one_line(" ".join(message.split()))
+    click.echo(_encodable(f"error: {line}", sys.stderr.encoding), err=True)
+    return EXIT_FAILED
+
+
+def _refused(error: click.ClickException) -> int:
+    """Say what is wrong with a command line: the help where it is empty, a line where not."""
+    if isinstance(error, NoArgsIsHelpError):
+        error.show()
+        return EXIT_FAILED
+    return fail(_usage(error))
+
+
+def _usage(error: click.ClickException) -> str:
+    """Return what is wrong with a command line, and where to read how it should be."""
+    message = error.format_message().strip().rstrip(".")
+    message = message[:1].lower() + message[1:]
+    path = "evm-ledger"
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        path = error.ctx.command_path
+    if isinstance(error, click.NoSuchOption) and error.option_name[1:2].isdigit():
+        message = "an amount is a plain decimal like 12.5, never negative"
+    elif isinstance(error, click.NoSuchOption) and not error.possibilities:
+        message += " (what starts with - and is no option comes after --)"
+    return f"{message}; see {path} --help"
+
+
+def _drop_output() -> None:
+    """Send what is still buffered nowhere: at exit Python would complain about the closed pipe."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+
+
+def example(*lines: str) -> str:
+    """Return the end of a command's help: how it is used."""
+    return "\b\nExample:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+# --- options ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """Where a command finds its ledger."""
+
+    url: str
+    lock_timeout: float | None
+
+    def open(self) -> Ledger:
+        """Open the ledger that is there."""
+        return Ledger.open(self.url, lock_timeout=self.lock_timeout)
+
+    def create(self, registrar: Address | None) -> Ledger:
+        """Make a new ledger."""
+        return Ledger.create(self.url, registrar=registrar, lock_timeout=self.lock_timeout)
+
+
+def url_option(command: Callable[P, R]) -> Callable[P, R]:
+    """Add `--database` as a URL."""
     return click.option(
         "--database",
         envvar="EVM_LEDGER_DATABASE",
@@ -53,6 +172,33 @@ def database_option(command: Callable[P, R]) -> Callable[P, R]:
         metavar="URL",
         help="sqlite:///FILE or postgresql://USER@HOST/DATABASE.",
     )(command)
+
+
+def database_option(command: Callable[..., R]) -> Callable[..., R]:
+    """Add `--database` and `--lock-timeout`; the command gets both as one `Database`."""
+
+    @url_option
+    @click.option(
+        "--lock-timeout",
+        type=float,
+        callback=_checked_timeout,
+        metavar="SECONDS",
+        help="How long to wait for another writer.  [default: 60; PostgreSQL 10]",
+    )
+    @wraps(command)
+    def run(*, database: str, lock_timeout: float | None, **options: Any) -> R:  # noqa: ANN401 (click passes options by name)
+        return command(database=Database(database, lock_timeout), **options)
+
+    return run
+
+
+def _checked_timeout(_: click.Context, __: click.Parameter, seconds: float | None) -> float | None:
+    """Return `seconds` if a database can wait as long."""
+    if seconds is not None and not _MIN_LOCK_TIMEOUT <= seconds <= _MAX_LOCK_TIMEOUT:
+        raise click.BadParameter(
+            f"must be within {_MIN_LOCK_TIMEOUT} .. {_MAX_LOCK_TIMEOUT:.0f} seconds"
+        )
+    return seconds
 
 
 def json_option(command: Callable[P, R]) -> Callable[P, R]:
@@ -83,113 +229,104 @@ def entry_options(command: Callable[P, R]) -> Callable[P, R]:
     return command
 
 
+# --- output ----------------------------------------------------------------------------------
+
+
 def show(value: object, text: str, *, as_json: bool) -> None:
     """Print `value` as JSON, or `text` for people."""
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2) if as_json else text)
+    if as_json:
+        click.echo(_json(value))
+    else:
+        say(text)
 
 
-def table(rows: Iterable[Sequence[object]], header: Sequence[str]) -> str:
-    """Return rows in aligned columns under `header`."""
-    cells = [tuple(header), *(tuple(str(cell) for cell in row) for row in rows)]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
-    lines = ("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) for row in cells)
-    return "\n".join(line.rstrip() for line in lines)
+def say(text: str) -> None:
+    """Print lines for people, whatever the terminal can encode."""
+    lines = "\n".join(one_line(line) for line in text.split("\n"))
+    click.echo(_encodable(lines, sys.stdout.encoding))
+
+
+def show_rows(
+    items: Iterable[T],
+    header: Sequence[str],
+    *,
+    row: Callable[[T], Sequence[object]],
+    value: Callable[[T], object],
+    none: str,
+    as_json: bool,
+) -> None:
+    """Print `items`, one after the other: a JSON list of `value`s, or a table of `row`s.
+
+    Only the first rows are held: they make the columns wide enough. `none` is said of no items.
+    """
+    if as_json:
+        _show_list(items, value)
+        return
+    rows = (tuple(one_line(str(cell)) for cell in row(item)) for item in items)
+    page = list(islice(rows, _PAGE))
+    if not page:
+        say(none)
+        return
+    cells = [tuple(header), *page]
+    widths = [max(_width(line[column]) for line in cells) for column in range(len(header))]
+    for line in chain(cells, rows):
+        say(_aligned(line, widths))
+
+
+def _show_list(items: Iterable[T], value: Callable[[T], object]) -> None:
+    """Print a JSON list, an item at a time."""
+    before = "[\n"
+    for item in items:
+        click.echo(before + indent(_json(value(item)), "  "), nl=False)
+        before = ",\n"
+    click.echo("[]" if before == "[\n" else "\n]")
+
+
+def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
+    """Return `cells` in columns of `widths`."""
+    pairs = zip(cells, widths, strict=True)
+    return "  ".join(cell + " " * (width - _width(cell)) for cell, width in pairs).rstrip()
+
+
+def _width(text: str) -> int:
+    """Return how many columns of a terminal `text` takes."""
+    if text.isascii():
+        return len(text)
+    wide = sum(unicodedata.east_asian_width(c) in {"W", "F"} for c in text)
+    return len(text) + wide - sum(unicodedata.combining(c) > 0 for c in text)
+
+
+def _json(value: object) -> str:
+    """Return JSON that the output can encode."""
+    text = json.dumps(value, ensure_ascii=False, indent=2)
+    try:
+        text.encode(sys.stdout.encoding)
+    except UnicodeEncodeError:
+        return json.dumps(value, indent=2)
+    return text
+
+
+def _encodable(text: str, encoding: str) -> str:
+    """Return `text` with what `encoding` lacks as escapes."""
+    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 @contextmanager
-def progress(label: str, total: int | None, unit: str = "entry") -> Iterator[Callable[[int], None]]:
+def progress(
+    label: str, total: int | None, unit: str = "entries"
+) -> Iterator[Callable[[int], None]]:
     """Give a function to call with how many are done; a bar on a terminal, quiet elsewhere."""
     with tqdm(
-        total=total, desc=label, unit=f" {unit}", disable=None, delay=1, file=sys.stderr
+        total=total,
+        desc=label,
+        unit=f" {unit}",
+        disable=None,
+        delay=1,
+        leave=False,
+        file=sys.stderr,
     ) as bar:
 
         def advance(count: int) -> None:
             bar.update(count)
 
         yield advance
-
-
-def amount_json(asset: Asset, amount: int) -> dict[str, str]:
-    """Return an amount as JSON has it: whole tokens and base units, both text."""
-    return {"tokens": asset.format(amount), "base_units": str(amount)}
-
-
-def account_json(account: Account) -> dict[str, object]:
-    """Return an account as JSON has it."""
-    return {
-        "account_id": account.account_id,
-        "address": str(account.address),
-        "derived": account.derived,
-        "registrar": str(account.registrar),
-        "created_at": account.created_at,
-    }
-
-
-def balance_json(asset: Asset, balance: Balance) -> dict[str, object]:
-    """Return a balance as JSON has it."""
-    return {
-        "asset": asset.symbol,
-        "account_id": balance.account_id,
-        "address": str(balance.address),
-        **{
-            name: amount_json(asset, getattr(balance, name))
-            for name in ("balance", "available", "total_earned", "total_spent", "total_staked")
-        },
-    }
-
-
-def entry_json(asset: Asset, entry: Entry) -> dict[str, object]:
-    """Return an entry as JSON has it."""
-    return {
-        "asset": entry.asset,
-        "seq": entry.seq,
-        "id": str(entry.id),
-        "head": str(entry.head),
-        "time": entry.time.isoformat(),
-        "timestamp": str(entry.timestamp),
-        "from_account": entry.from_account,
-        "to_account": entry.to_account,
-        "amount": amount_json(asset, entry.amount),
-        "balance_after_from": amount_json(asset, entry.balance_after_from),
-        "balance_after_to": amount_json(asset, entry.balance_after_to),
-        "reason": entry.reason,
-        "reference_type": entry.reference_type,
-        "reference_id": entry.reference_id,
-        "memo": entry.memo,
-        "idempotency_key": entry.idempotency_key,
-        "group": str(entry.group),
-        "kind": str(entry.kind),
-        "repeated": entry.repeated,
-    }
-
-
-def sealed_json(sealed: Sealed) -> dict[str, object]:
-    """Return a seal as JSON has it."""
-    return {
-        "number": sealed.seal.number,
-        "id": str(sealed.id),
-        "prev_seal": str(sealed.seal.prev_seal),
-        "timestamp": str(sealed.seal.timestamp),
-        "batches": [
-            {
-                "asset": batch.symbol,
-                "number": batch.batch.number,
-                "id": str(batch.id),
-                "first_seq": batch.batch.first_seq,
-                "last_seq": batch.batch.last_seq,
-                "new_head": str(batch.batch.new_head),
-                "tree_root": str(batch.batch.tree_root),
-                "payload_hash": str(batch.batch.payload_hash),
-            }
-            for batch in sealed.batches
-        ],
-    }
-
-
-def entry_line(asset: Asset, entry: Entry) -> str:
-    """Return an entry for people, in one line."""
-    again = " (already posted with this key)" if entry.repeated else ""
-    return (
-        f"{asset.format(entry.amount)} {asset.symbol}  {entry.from_account} -> {entry.to_account}"
-        f"  seq {entry.seq}  id {entry.id}{again}"
-    )

@@ -116,12 +116,21 @@ class Reader:
             NotFoundError: UNKNOWN_ACCOUNT.
             FieldError: `since` has no offset.
         """
-        account = self.account(account_id)
-        return list(self._statement(account, self.asset(asset), since))
+        return list(self.statement(account_id, since, asset))
 
-    def _statement(self, account: Account, asset: Asset, since: datetime | None) -> Iterator[Entry]:
-        """Return the entries of an account page by page."""
+    def statement(
+        self, account_id: str, since: datetime | None = None, asset: str | None = None
+    ) -> Iterator[Entry]:
+        """Return what `get_statement` does, one by one: a long statement is read in pages.
+
+        Raises:
+            As `get_statement`.
+        """
         start = 0 if since is None else microseconds(since, "since")
+        return self._statement(self.account(account_id), self.asset(asset), start)
+
+    def _statement(self, account: Account, asset: Asset, start: int) -> Iterator[Entry]:
+        """Return the entries of an account page by page."""
         last = self.head(asset.symbol).seq
         with self._transactions.reading() as connection:
             after = reads.first_seq_since(connection, asset, last, start) - 1

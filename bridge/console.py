@@ -1,0 +1,136 @@
+"""What the bridge's commands share: bars, reports as JSON, how nodes and keys are named."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
+
+import click
+
+from bridge.chain import Chain
+from bridge.errors import KeyFileError
+from bridge.keys import Signer
+from ledger.console import progress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from bridge.progress import Progress, ReportProgress
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+DEFAULT_RPC: Final = "http://127.0.0.1:8545"
+
+PATH: Final = click.Path(path_type=Path)
+
+
+@contextmanager
+def bars() -> Iterator[ReportProgress]:
+    """Give a progress function that draws one bar a step, on a terminal only."""
+    with ExitStack() as stack:
+        step, done = "", 0
+        advance: Callable[[int], None] = lambda _: None  # noqa: E731 (until the first step)
+
+        def report(now: Progress) -> None:
+            nonlocal step, done, advance
+            if now.step != step:
+                stack.close()
+                step, done = now.step, 0
+                advance = stack.enter_context(progress(step, now.total))
+            advance(now.done - done)
+            done = now.done
+
+        yield report
+
+
+def fields_json(value: Any) -> dict[str, Any]:  # noqa: ANN401 (any frozen dataclass)
+    """Return a dataclass as JSON has it: bytes and hashes as 0x text."""
+    return {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
+
+
+def _plain(value: object) -> object:
+    """Return a field as JSON has it."""
+    return value if value is None or isinstance(value, int | str | bool) else str(value)
+
+
+def rpc_options(command: Callable[P, R]) -> Callable[P, R]:
+    """Add what reaches a node."""
+    command = click.option(
+        "--chain-id", type=int, help="Refuse a node that serves another chain than this."
+    )(command)
+    return click.option(
+        "--rpc",
+        envvar="EVM_LEDGER_RPC",
+        default=DEFAULT_RPC,
+        show_default=True,
+        show_envvar=True,
+        metavar="URL",
+        help="The node's JSON-RPC.",
+    )(command)
+
+
+def password_option(command: Callable[P, R]) -> Callable[P, R]:
+    """Add `--password-file`."""
+    return click.option(
+        "--password-file",
+        type=PATH,
+        metavar="FILE",
+        help="The keystore's password; asked for if not given.",
+    )(command)
+
+
+def key_options(command: Callable[P, R]) -> Callable[P, R]:
+    """Add what signs."""
+    return click.option(
+        "--keystore",
+        type=PATH,
+        metavar="FILE",
+        help="The operator's key (Web3 Secret Storage). On a local test chain its first account "
+        "signs if none is given.",
+    )(password_option(command))
+
+
+def read_signer(keystore: Path | None, password_file: Path | None) -> Signer:
+    """Return who signs: a keystore's key or, without one, the public key of local test chains.
+
+    Raises:
+        KeyFileError: a file cannot be read, the password is wrong, or there is nobody to ask.
+    """
+    if keystore is None:
+        return Signer.for_test_chain()
+    return Signer.from_keystore(keystore, _password(keystore, password_file))
+
+
+def _password(keystore: Path, file: Path | None) -> str:
+    """Return the password in `file`, without its line end, or the one that is typed."""
+    if file is None:
+        if not keystore.is_file():
+            raise KeyFileError(f"{keystore}: there is no such file")
+        if not sys.stdin.isatty():
+            raise KeyFileError(f"{keystore} has a password: name a file with it, --password-file")
+        return str(click.prompt(f"Password of {keystore}", hide_input=True, err=True))
+    try:
+        return file.read_text(encoding="utf-8").rstrip("\r\n")
+    except OSError as error:
+        raise KeyFileError(f"{file}: cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise KeyFileError(f"{file}: is not UTF-8, so no password file") from None
+
+
+@contextmanager
+def connected(rpc: str, chain_id: int | None, *, keyless: bool = False) -> Iterator[Chain]:
+    """Give a connection to the node; without a keystore, to a local test chain only.
+
+    Raises:
+        KeyFileError: the test key would sign on a chain that is worth something.
+        ChainError: the node does not answer, or serves another chain.
+    """
+    with Chain.connect(rpc, expected_chain_id=chain_id) as chain:
+        if keyless and not chain.is_local_test:
+            raise KeyFileError(
+                f"chain {chain.chain_id} is no local test chain: give the operator's --keystore"
+            )
+        yield chain
