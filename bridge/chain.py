@@ -38,6 +38,7 @@ LOCAL_CHAIN_IDS: Final = frozenset({1337, 31337})
 TRANSACTION_GAS_CAP: Final = 2**24
 """The most gas one transaction may ask for (EIP-7825)."""
 
+_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _FIRST_POLL: Final = 0.02
 _LONGEST_POLL: Final = 2.0
 
@@ -81,6 +82,8 @@ class Chain:
         self.name = f"{parts.scheme}://{parts.hostname}{port}"
         self.chain_id = 0
         self._session = Session()
+        if parts.hostname in _LOOPBACK:
+            self._session.trust_env = False  # no proxy stands between us and this machine
         self._provider = HTTPProvider(
             url,
             request_kwargs={"timeout": timeout},
@@ -258,10 +261,6 @@ class Chain:
     def next_nonce(self, address: Address) -> int:
         """Return the nonce after the last transaction of `address`, pending ones among them."""
         return self._quantity(self.request("eth_getTransactionCount", _hex(address), "pending"))
-
-    def mined_nonces(self, address: Address) -> int:
-        """Return how many transactions of `address` are mined: the lowest nonce still free."""
-        return self._quantity(self.request("eth_getTransactionCount", _hex(address), "latest"))
 
     def send(self, signed: SignedTransaction) -> None:
         """Broadcast; an error means "unknown", so after one the chain is asked what it knows.

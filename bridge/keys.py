@@ -29,6 +29,11 @@ class SignedTransaction:
     hash: Hash32
     nonce: int
 
+    @property
+    def sender(self) -> Address:
+        """Who signed it, recovered from the signature."""
+        return Address.parse(Account.recover_transaction(self.raw))
+
 
 class Signer:
     """A key that signs transactions. It never shows itself: not in `repr`, not in an error."""

@@ -340,10 +340,13 @@ def _settle(chain: Chain, outbox: Outbox, token: Token, submission: Submission) 
 
 def _rebroadcast(chain: Chain, token: Token, submission: Submission) -> bool:
     """Send again what the chain forgot or never saw, if it is the contract's next batch."""
-    if submission.number != token.batches + 1:
+    signed = submission.signed
+    # With a gap before it, on a chain that forgot more than this, it would wait for ever.
+    has_gap = signed.nonce > chain.next_nonce(signed.sender)
+    if submission.number != token.batches + 1 or has_gap:
         return False
     try:
-        chain.send(submission.signed)
+        chain.send(signed)
     except RpcError:
         return False  # its nonce is used, or the contract refuses: this run signs a new one
     return True

@@ -352,6 +352,33 @@ def test_a_chain_that_went_back_is_replayed_again(
     assert verify(book, chain).agree
 
 
+def test_a_node_that_was_killed_and_forgot_everything(
+    book: Ledger, start_anvil: StartNode, signer: Signer
+) -> None:
+    """Its successor has lower nonces: what was signed for the old one must not be waited for."""
+    node = start_anvil()
+
+    def answer(asked: dict[str, Any]) -> bytes | None:
+        lost = asked["method"] == "eth_sendRawTransaction"
+        return None if lost else forward(node.port, asked)
+
+    with Chain.connect(node.url) as chain:
+        deploy(book, chain, signer)
+        pay = chain.transact(signer, Address(b"\x42" * 20), gas=21_000)
+        chain.send_and_wait(pay, "using a nonce")
+        with server(answer) as url, Chain.connect(url) as shaky, pytest.raises(NoAnswerError):
+            replay(book, shaky, signer)
+    node.kill()
+    start_anvil(port=node.port)
+    with Chain.connect(node.url) as chain:
+        with pytest.raises(NoContractError, match="chain deploy"):
+            replay(book, chain, signer)
+        deploy(book, chain, signer)
+        assert replay(book, chain, signer).batches == 4
+        assert statuses(book) == ["failed"] + ["mined"] * 4
+        assert verify(book, chain).agree
+
+
 def test_two_replays_at_once_send_each_batch_once(
     book: Ledger, sqlite_url: str, chain: Chain, signer: Signer, tmp_path: Path
 ) -> None:
