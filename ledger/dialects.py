@@ -11,6 +11,9 @@ import time
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import psycopg
+from sqlalchemy.exc import DBAPIError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -153,12 +156,13 @@ class Postgresql(Dialect):
     ) -> None:
         """COPY, which is twice as fast as any INSERT for whole rows."""
         driver: Any = connection.connection.driver_connection
-        with (
-            driver.cursor() as cursor,
-            cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy,
-        ):
-            for row in rows:
-                copy.write_row(row)
+        sql = f"COPY {table} ({', '.join(columns)}) FROM STDIN"
+        try:
+            with driver.cursor() as cursor, cursor.copy(sql) as copy:
+                for row in rows:
+                    copy.write_row(row)
+        except psycopg.Error as error:
+            raise _as_sqlalchemy_does(connection, sql, error, lost=driver.closed) from error
 
     def upsert(
         self,
@@ -182,6 +186,17 @@ class Postgresql(Dialect):
         """Ask the clock itself, because the time that SQL calls now is when we began to wait."""
         sql = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint::text"
         return int(self.rows(connection, sql)[0][0])
+
+
+def _as_sqlalchemy_does(
+    connection: Connection, sql: str, error: psycopg.Error, *, lost: bool
+) -> BaseException:
+    """Return what SQLAlchemy would have raised, had the statement gone through it."""
+    if lost:
+        connection.invalidate(error)
+    return DBAPIError.instance(
+        sql, None, error, psycopg.Error, connection_invalidated=lost, dialect=connection.dialect
+    )
 
 
 _DIALECTS: dict[str, Dialect] = {"sqlite": Sqlite(), "postgresql": Postgresql()}

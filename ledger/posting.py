@@ -6,7 +6,7 @@ read after it, and nothing else ever writes balances, keys or entries.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
@@ -60,7 +60,8 @@ class Outcome:
     wrote: bool
     first_entry: tuple[int, int, bytes] | None = None
     """(asset number, seq, id) of the first new entry: proof of a COMMIT whose answer was lost."""
-    first_account: str | None = field(default=None)
+    first_account: tuple[str, bytes, int] | None = None
+    """(id, address, created_at) of the first new account, where there is no entry to ask about."""
 
 
 def post(connection: Connection, run: Run) -> Outcome:
@@ -84,7 +85,9 @@ def _outcome(results: list[Receipt | RefusedError], decisions: Decisions, run: R
         first_entry=None
         if first is None
         else (run.assets[first.asset].number, first.seq, bytes(first.id)),
-        first_account=next((a.account_id for a in decisions.new_accounts), None),
+        first_account=next(
+            ((a.account_id, bytes(a.address), a.created_at) for a in decisions.new_accounts), None
+        ),
     )
 
 

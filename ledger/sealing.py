@@ -32,12 +32,12 @@ PAGE = 1_000
 def seal_next(
     connection: Connection,
     identity: Identity,
-    assets: Mapping[str, Asset],
     clock: Callable[[], int] | None,
 ) -> Sealed | None:
     """Cut and store the next seal in this transaction; None if no entry waits."""
     last = _lock_last_seal(connection)
     heads = read_heads(connection)
+    assets = store.read_assets(connection)  # after the heads: none of theirs may be missing
     ends = {asset.symbol: batch_end(connection, identity, asset) for asset in assets.values()}
     streams = [
         _waiting(connection, identity, asset, ends[asset.symbol], heads[asset.number])

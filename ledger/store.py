@@ -114,6 +114,24 @@ def lock_heads(connection: Connection, numbers: Sequence[int]) -> dict[int, Row]
     return {row[0]: row[1:] for row in rows}
 
 
+def lock_holders(connection: Connection) -> list[str]:
+    """Say which sessions hold a journal or the seals, on PostgreSQL, which knows it.
+
+    A row that is locked or changed by a transaction under way names it in its xmax.
+    """
+    if connection.dialect.name != "postgresql":
+        return []
+    sql = (
+        "SELECT DISTINCT a.pid, COALESCE(NULLIF(a.application_name, ''), 'unnamed'), a.state, "
+        "EXTRACT(epoch FROM clock_timestamp() - a.xact_start)::int "
+        "FROM (SELECT xmax FROM token_journals UNION SELECT xmax FROM token_settings) AS row "
+        "JOIN pg_locks l ON l.locktype = 'transactionid' AND l.transactionid = row.xmax "
+        "AND l.granted JOIN pg_stat_activity a ON a.pid = l.pid ORDER BY 1"
+    )
+    rows = dialect_of(connection).rows(connection, sql)
+    return [f"pid {pid} ({name}), {state} for {age} s" for pid, name, state, age in rows]
+
+
 def read_head(connection: Connection, number: int) -> JournalHead:
     """Return where the journal of an asset stands."""
     row = connection.execute(select(journals).where(journals.c.asset == number)).one()
@@ -162,7 +180,10 @@ def read_taken(connection: Connection, addresses: Iterable[bytes]) -> set[bytes]
 
 
 def write_accounts(connection: Connection, new: Iterable[Account], *, with_blind: bool) -> None:
-    """Insert accounts; `with_blind` where no pepper could give their blinds again."""
+    """Insert accounts, sorted, so that two processes with the same accounts wait in one order.
+
+    `with_blind` is for a ledger without a pepper that could give their blinds again.
+    """
     rows = (
         (
             account.account_id,
@@ -173,7 +194,7 @@ def write_accounts(connection: Connection, new: Iterable[Account], *, with_blind
             account.created_at,
             account.created_at,
         )
-        for account in new
+        for account in sorted(new, key=lambda account: account.account_id)
     )
     dialect_of(connection).insert(connection, "token_accounts", _ACCOUNT_COLUMNS, rows)
 

@@ -17,8 +17,17 @@ from ledger.engine import (
     translated_errors,
     violated_constraint,
 )
-from ledger.errors import ConflictError, CorruptError, DatabaseFileError, RefusedError, Rule
+from ledger.errors import (
+    BusyError,
+    ConflictError,
+    CorruptError,
+    DatabaseFileError,
+    LedgerError,
+    RefusedError,
+    Rule,
+)
 from ledger.posting import Outcome, Run, post
+from ledger.store import lock_holders
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,8 +81,20 @@ class Transactions:
     @contextmanager
     def writing(self, what: str) -> Iterator[Connection]:
         """Give a connection in a transaction that commits at the end of the block."""
-        with translated_errors(what), self._begun() as connection:
-            yield connection
+        try:
+            with translated_errors(what), self._begun() as connection:
+                yield connection
+        except BusyError as busy:
+            raise self._told(busy) from busy.__cause__
+
+    def _told(self, busy: BusyError) -> BusyError:
+        """Return the error with the sessions that hold what was waited for, where known."""
+        try:
+            with self.reading() as connection:
+                holders = lock_holders(connection)
+        except LedgerError:
+            return busy
+        return BusyError(f"{busy}; held by {', '.join(holders)}") if holders else busy
 
     @contextmanager
     def _begun(self) -> Iterator[Connection]:
@@ -137,11 +158,32 @@ class Transactions:
                     {"asset": number, "seq": seq},
                 ).scalar_one_or_none()
                 return found is not None and bytes(found) == id_
-            found = connection.execute(
-                text("SELECT account_id FROM token_accounts WHERE account_id = :account"),
-                {"account": outcome.first_account},
-            ).scalar_one_or_none()
-            return found is not None
+            return self._account_is_ours(connection, outcome)
+
+    def _account_is_ours(self, connection: Connection, outcome: Outcome) -> bool:
+        """Tell whether the account that a lost transaction made, without any entry, is there.
+
+        No head was locked. Inserting the same id waits for the old backend to end.
+        """
+        if outcome.first_account is None:
+            return False
+        account_id, address, created_at = outcome.first_account
+        values = {"id": account_id, "address": address, "zero": bytes(20), "at": created_at}
+        trial = connection.begin_nested()
+        made = connection.execute(
+            text(
+                "INSERT INTO token_accounts (account_id, address, registrar, derived, created_at, "
+                "updated_at) VALUES (:id, :address, :zero, false, :at, :at) ON CONFLICT DO NOTHING"
+            ),
+            values,
+        ).rowcount
+        trial.rollback()
+        if made:
+            return False
+        found = connection.execute(
+            text("SELECT created_at FROM token_accounts WHERE account_id = :id"), values
+        ).scalar_one_or_none()
+        return found == created_at
 
     def _settled(self, run: Run, error: DBAPIError) -> list[Receipt | RefusedError]:
         """Answer for a run that the database refused: item by item, then by the constraint."""
@@ -157,8 +199,11 @@ class Transactions:
             raise CorruptError(
                 f"post: the database refused a row ({name}); run `evm-ledger audit`"
             ) from error
-        with translated_errors("post"):
-            raise error
+        try:
+            with translated_errors("post"):
+                raise error
+        except BusyError as busy:
+            raise self._told(busy) from error
 
 
 def _check_isolation(connection: Connection) -> None:

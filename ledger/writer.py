@@ -56,6 +56,12 @@ class _Lane:
                 weight += taken[-1].weight
         return taken
 
+    def withdraw(self, ticket: _Ticket) -> None:
+        """Take back a ticket whose caller was interrupted before anybody took it."""
+        with self.guard:
+            if ticket in self.waiting:
+                self.waiting.remove(ticket)
+
 
 class Writer:
     """Gathers what threads of this process post at the same time into common commits."""
@@ -76,9 +82,13 @@ class Writer:
         lane = self._lane(symbols)
         with lane.guard:
             lane.waiting.append(ticket)
-        with lane.running:
-            while not ticket.done:
-                self._serve(symbols, lane.take())
+        try:
+            with lane.running:
+                while not ticket.done:
+                    self._serve(symbols, lane.take())
+        except BaseException:
+            lane.withdraw(ticket)
+            raise
         if ticket.error is not None:
             raise ticket.error
         return ticket.results or []
