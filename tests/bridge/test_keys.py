@@ -11,7 +11,9 @@ from ledger import Group, Ledger, Movement, Receipt, RefusedError, Rule
 if TYPE_CHECKING:
     from pathlib import Path
 
-ITEMS = [
+    from ledger.requests import Item
+
+ITEMS: list[Item] = [
     Movement("alice", "bob", 3, "AAA", reason="pay", memo="once", idempotency_key="alone"),
     Group((Movement("alice", "bob", 1, "AAA"), Movement("bob", "alice", 1, "AAA")), "one asset"),
     Group(
