@@ -6,14 +6,31 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ledger.addresses import account_key, address_in_id
+from ledger.addresses import (
+    account_key,
+    address_in_id,
+    check_linkable,
+    normalize_account_id,
+)
+from ledger.amounts import check_amount, check_uint
 from ledger.balances import NOTHING, BalanceState, credited, debited, issued, returned
 from ledger.batches import BatchEnd, make_batch, make_seal
 from ledger.errors import RefusedError
+from ledger.formats import FACTORY
 from ledger.ids import asset_id, chained, first_head, group_id
 from ledger.merkle import Frontier
-from ledger.model import ISSUER, ZERO_ADDRESS, ZERO_HASH, AssetTerms, EntryWords, Hash32, Metadata
+from ledger.model import (
+    ISSUER,
+    ZERO_ADDRESS,
+    ZERO_HASH,
+    AssetTerms,
+    EntryWords,
+    Hash32,
+    Kind,
+    Metadata,
+)
 from ledger.rules import derived_address
+from ledger.texts import check_memo, check_symbol, check_text
 from ledger.weights import MAX_ENTRIES
 
 if TYPE_CHECKING:
@@ -95,6 +112,45 @@ def check_account(account: Account, ledger_id: bytes) -> None:
     else:
         same("token_accounts", row, "blind", ZERO_HASH, account.blind)
     same("token_accounts", row, "address", own, account.address)
+
+
+# --- the form of what comes from outside ----------------------------------------------------
+
+
+def check_asset_form(asset: Asset, number: int) -> None:
+    """Let only an asset pass that `create_asset` could have made as number `number`."""
+    with readable("token_assets", asset.symbol):
+        same("token_assets", asset.symbol, "asset", number, asset.number)
+        check_symbol(asset.symbol)
+        check_text(asset.name, "name")
+        check_uint(asset.decimals, 8, "decimals")
+        check_amount(asset.endowment, "endowment")
+
+
+def check_account_form(account: Account) -> None:
+    """Let only an account pass that `create_account` could have made."""
+    row = account.account_id
+    with readable("token_accounts", row):
+        same("token_accounts", row, "account_id", normalize_account_id(row), row)
+        check_uint(account.created_at, 63, "created_at")
+        own = address_in_id(row)
+        if own is not None and row != ISSUER:
+            check_linkable(own, frozenset({FACTORY}))
+
+
+def check_entry_form(asset: Asset, entry: Entry) -> None:
+    """Let only an entry pass whose words a posting could have had, and a column can hold."""
+    row = f"{asset.symbol}/{entry.seq}"
+    same("token_ledger", row, "asset", asset.symbol, entry.asset)
+    with readable("token_ledger", row):
+        for what in ("reason", "reference_type", "reference_id", "idempotency_key"):
+            check_text(getattr(entry, what), what)
+        check_memo(entry.memo)
+        for what in ("amount", "balance_after_from", "balance_after_to"):
+            check_amount(getattr(entry, what), what)
+        check_uint(entry.seq, 63, "seq")
+        check_uint(entry.timestamp, 63, "timestamp")
+        Kind(entry.kind)
 
 
 # --- entries ---------------------------------------------------------------------------------
@@ -315,6 +371,10 @@ class SealCheck:
         same("token_seals", row, "number", self.number + 1, seal.number)
         same("token_seals", row, "prev_seal", self.prev_seal, seal.prev_seal)
         same("token_seals", row, "id", self.seal_of(sealed, sealed.batches), sealed.id)
+        same("token_seals", row, "batches", tuple(b.id for b in sealed.batches), seal.batches)
+        for batch in sealed.batches:
+            place = f"{batch.symbol}/{batch.batch.number}"
+            same("token_batches", place, "seal", seal.number, batch.seal)
         if seal.timestamp <= self.timestamp:
             same("token_seals", row, "timestamp", f"over {self.timestamp}", seal.timestamp)
         self.number, self.prev_seal, self.timestamp = seal.number, sealed.id, seal.timestamp

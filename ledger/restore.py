@@ -5,30 +5,39 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
+from sqlalchemy.exc import DataError, IntegrityError
+
 from ledger import store
 from ledger.addresses import account_blind, entry_blind
 from ledger.checks import (
     BatchCheck,
+    Finding,
     FoundError,
     JournalCheck,
     SealCheck,
     check_account,
+    check_account_form,
     check_asset,
+    check_asset_form,
+    check_entry_form,
     check_groups,
     same,
 )
+from ledger.engine import violated_constraint
 from ledger.errors import LedgerError
 from ledger.ids import first_head
+from ledger.model import ISSUER
 from ledger.repeats import KeyedRequests
 from ledger.rules import Journal
 from ledger.sealing import write_seal
+from ledger.tables import metadata
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from sqlalchemy import Connection
+    from sqlalchemy.exc import DBAPIError
 
-    from ledger.checks import Finding
     from ledger.model import Address, Hash32
     from ledger.results import Account, Asset, Entry, Identity, Sealed, SealedBatch
     from ledger.rules import KeyState
@@ -72,6 +81,7 @@ def write_restore(connection: Connection, identity: Identity, contents: Restore)
     """
     keys = KeyedRequests(identity.domain, {a.symbol: a.id for a in contents.assets})
     try:
+        _check_assets(contents)
         _write_accounts(connection, identity, contents)
         journals = [
             _write_journal(connection, identity, contents, asset, keys) for asset in contents.assets
@@ -81,18 +91,44 @@ def write_restore(connection: Connection, identity: Identity, contents: Restore)
         _write_seals(connection, identity, contents)
     except FoundError as found:
         raise RestoreError(found.finding) from None
+    except (IntegrityError, DataError) as error:
+        raise RestoreError(_refused_row(error)) from error
     contents.check()
+
+
+def _refused_row(error: DBAPIError) -> Finding:
+    """Return as a finding what the database itself refused: two rows with one key, mostly."""
+    name = violated_constraint(error) or "a value"
+    table = max((t for t in metadata.tables if name.startswith(t)), key=len, default="token_schema")
+    return Finding(table, "some row", name, "held", "violated")
+
+
+def _check_assets(contents: Restore) -> None:
+    """Check what does not depend on any entry: the assets, and which of them have batches."""
+    for number, asset in enumerate(contents.assets, 1):
+        check_asset_form(asset, number)
+        check_asset(asset)
+    known = {asset.symbol for asset in contents.assets}
+    for sealed in contents.seals:
+        for batch in sealed.batches:
+            if batch.symbol not in known:
+                row = f"{batch.symbol}/{batch.batch.number}"
+                same("token_batches", row, "asset", "an asset that exists", batch.symbol)
 
 
 def _write_accounts(connection: Connection, identity: Identity, contents: Restore) -> None:
     """Write the accounts whose addresses recompute."""
+    issuers = 0
     for page in _pages(contents.accounts()):
         for account in page:
+            issuers += account.account_id == ISSUER
+            check_account_form(account)
             check_account(account, identity.ledger_id)
             if identity.pepper is not None and account.derived:
                 blind = account_blind(identity.pepper, account.account_id)
                 same("token_accounts", account.account_id, "blind", blind, account.blind)
         store.write_accounts(connection, page, with_blind=identity.pepper is None)
+    same("token_accounts", ISSUER, "row", "there", "there" if issuers else "missing")
 
 
 def _write_journal(
@@ -103,12 +139,12 @@ def _write_journal(
     keys: KeyedRequests,
 ) -> JournalCheck:
     """Write an asset, its entries, balances and head, and the keys that its entries carry."""
-    check_asset(asset)
     store.write_asset(connection, asset, first_head(identity.domain, asset.id), contents.created_at)
     journal = JournalCheck(identity.domain, asset)
     batches = BatchCheck(identity.domain, asset, _batches(contents.seals, asset.symbol))
     for page in _pages(contents.entries(asset.symbol)):
         for entry in page:
+            check_entry_form(asset, entry)
             journal.check(entry)
             batches.check(entry)
             _check_blind(identity, asset, entry)

@@ -194,7 +194,8 @@ def test_postgresql_refuses_on_conflict_do_update(postgres_url: str) -> None:
 REPLACE = (
     "INSERT OR REPLACE INTO token_ledger SELECT asset, seq, id, timestamp, from_account, "
     "to_account, amount, 'forged', reference_type, reference_id, memo, balance_after_from, "
-    "balance_after_to, origin, kind, cause, idempotency_key, group_id, head, blind FROM token_ledger WHERE seq = 1"
+    "balance_after_to, origin, kind, cause, idempotency_key, group_id, head, blind "
+    "FROM token_ledger WHERE seq = 1"
 )
 
 

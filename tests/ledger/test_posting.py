@@ -12,6 +12,7 @@ import pytest
 from ledger import (
     ISSUER,
     MAX_AMOUNT,
+    Account,
     Address,
     FieldError,
     Group,
@@ -299,7 +300,9 @@ def test_minted_may_not_pass_2_to_256_however_small_the_supply(database_url: str
 
 
 def test_a_ledger_without_its_pepper_is_read_only(database_url: str) -> None:
-    contents = Restore(LEDGER_ID, Address(b"\1" * 20), START, (), list, lambda _: (), ())
+    issuer = Account(ISSUER, ZERO_ADDRESS, ZERO_HASH, ZERO_ADDRESS, derived=False, created_at=0)
+    registrar = Address(b"\1" * 20)
+    contents = Restore(LEDGER_ID, registrar, START, (), lambda: [issuer], lambda _: (), ())
     with Ledger.restore(database_url, contents) as ledger:
         ledger.create_asset("SCI", "Science")
         with unchanged(database_url):

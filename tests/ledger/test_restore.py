@@ -1,0 +1,321 @@
+"""An export is believed in nothing: what does not recompute is refused and leaves no trace."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy import make_url
+
+from ledger import (
+    ISSUER,
+    MAX_AMOUNT,
+    Account,
+    Address,
+    Asset,
+    DatabaseFileError,
+    Entry,
+    Group,
+    Hash32,
+    Kind,
+    Ledger,
+    Movement,
+    RefusedError,
+    Restore,
+    RestoreError,
+    Rule,
+    Sealed,
+)
+from ledger.model import ZERO_ADDRESS, ZERO_HASH
+from tests.ledger.support import PEPPER, create, dump, raw
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@pytest.fixture
+def original(tmp_path: Path) -> Contents:
+    """Return everything of a ledger with two assets, groups, chain entries and three seals."""
+    with create(f"sqlite:///{tmp_path / 'original.db'}") as ledger:
+        ledger.create_asset("SCI", "Science", 18, operator=Address(b"\x05" * 20))
+        ledger.create_asset("B", "Beta", 2, endowment=50)
+        for account_id in ("alice", "bob", "0x" + "7f" * 20):
+            ledger.create_account(account_id, 1_000, asset="SCI")
+        ledger.seal()
+        ledger.mint("bob", 77, asset="B", idempotency_key="k", memo="für Ω")
+        pair = (Movement("alice", "bob", 1, "SCI"), Movement("bob", "alice", 2, "B"))
+        zero = Movement("bob", "bob", 0, "SCI", kind=Kind.CHAIN, cause=Hash32(b"\x03" * 32))
+        ledger.post_many([Group(pair), zero])
+        ledger.seal()
+        ledger.transfer("bob", "alice", 3, asset="SCI", reason="r")
+        ledger.seal()
+        ledger.burn("alice", 1, asset="SCI")
+        return contents_of(ledger)
+
+
+@dataclasses.dataclass
+class Contents:
+    """What an export holds, as lists that a test may alter."""
+
+    ledger_id: Hash32
+    registrar: Address
+    created_at: int
+    assets: list[Asset]
+    accounts: list[Account]
+    entries: dict[str, list[Entry]]
+    seals: list[Sealed]
+
+    def restore(self, url: str, pepper: Hash32 | None = None) -> Ledger:
+        contents = Restore(
+            ledger_id=self.ledger_id,
+            registrar=self.registrar,
+            created_at=self.created_at,
+            assets=self.assets,
+            accounts=lambda: iter(self.accounts),
+            entries=lambda symbol: iter(self.entries.get(symbol, [])),
+            seals=self.seals,
+        )
+        return Ledger.restore(url, contents, pepper=pepper)
+
+
+def contents_of(ledger: Ledger) -> Contents:
+    identity = ledger.identity
+    return Contents(
+        ledger_id=identity.ledger_id,
+        registrar=identity.registrar,
+        created_at=identity.created_at,
+        assets=ledger.assets(),
+        accounts=list(ledger.accounts()),
+        entries={asset.symbol: list(ledger.entries(asset.symbol)) for asset in ledger.assets()},
+        seals=list(ledger.seals()),
+    )
+
+
+# --- what is right comes back ---
+
+
+@pytest.mark.parametrize("pepper", [None, PEPPER], ids=["without pepper", "with pepper"])
+def test_what_was_exported_comes_back(
+    database_url: str, original: Contents, pepper: Hash32 | None
+) -> None:
+    with original.restore(database_url, pepper) as ledger:
+        assert contents_of(ledger) == original
+        assert ledger.audit().ok
+        assert ledger.identity.pepper == pepper
+        with raw(database_url) as database:
+            [(blinds, rows)] = database.run("SELECT count(blind), count(*) FROM token_ledger")
+        assert blinds == (0 if pepper else rows)
+
+
+def test_with_its_pepper_it_goes_on(database_url: str, original: Contents) -> None:
+    with original.restore(database_url, PEPPER) as ledger:
+        ledger.transfer("alice", "bob", 1, asset="SCI")
+        ledger.create_account("carol", 5, asset="B")
+        assert ledger.seal() is not None
+        assert ledger.audit().ok
+
+
+def test_without_its_pepper_it_is_read_only(database_url: str, original: Contents) -> None:
+    with original.restore(database_url) as ledger:
+        before = dump(database_url)
+        with pytest.raises(RefusedError) as refusal:
+            ledger.transfer("alice", "bob", 1, asset="SCI")
+        assert refusal.value.rule == Rule.READ_ONLY
+        assert dump(database_url) == before
+        assert ledger.get_balance("alice", "SCI") == 1_001
+        assert ledger.account("alice") in original.accounts
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "row"),
+    [("token_ledger", "blind", "SCI/1"), ("token_accounts", "blind", "alice")],
+)
+def test_a_stored_blind_is_covered_by_audit(
+    database_url: str, original: Contents, table: str, column: str, row: str
+) -> None:
+    where = "asset = 1 AND seq = 1" if table == "token_ledger" else "account_id = 'alice'"
+    with original.restore(database_url) as ledger:
+        with raw(database_url) as database:
+            if database.postgresql:
+                database.run("SET session_replication_role = replica")
+            else:
+                database.run("DROP TRIGGER token_ledger_no_update")
+            database.run(f"UPDATE {table} SET {column} = ? WHERE {where}", b"\x01" * 32)  # noqa: S608 (our own names)
+        finding = ledger.audit().finding
+        assert finding is not None
+        assert (finding.table, finding.row) == (table, row)
+
+
+def test_a_wrong_pepper_is_refused(sqlite_url: str, original: Contents) -> None:
+    with pytest.raises(RestoreError):
+        original.restore(sqlite_url, Hash32(b"\x01" * 32))
+    assert not file_of(sqlite_url).exists()
+
+
+# --- what is not ---
+
+
+def file_of(url: str) -> Path:
+    return Path(str(make_url(url).database))
+
+
+def put(rows: list[Any], position: int, **changes: object) -> None:
+    rows[position] = dataclasses.replace(rows[position], **changes)
+
+
+def put_batch(contents: Contents, position: int, **changes: object) -> None:
+    """Alter the first batch of a seal: its model where the field is there, else its own row."""
+    sealed = contents.seals[position]
+    stored = sealed.batches[0]
+    inner = {key: value for key, value in changes.items() if hasattr(stored.batch, key)}
+    outer = {key: value for key, value in changes.items() if key not in inner}
+    batch = dataclasses.replace(stored.batch, **inner)  # type: ignore[arg-type]
+    altered = dataclasses.replace(stored, batch=batch, **outer)  # type: ignore[arg-type]
+    put(contents.seals, position, batches=(altered, *sealed.batches[1:]))
+
+
+def put_seal(contents: Contents, position: int, **changes: object) -> None:
+    seal = dataclasses.replace(contents.seals[position].seal, **changes)  # type: ignore[arg-type]
+    put(contents.seals, position, seal=seal)
+
+
+OTHER = Hash32(b"\x66" * 32)
+ELSEWHERE = Address(b"\x66" * 20)
+
+
+def entry_changes() -> dict[str, object]:
+    """Return another value for every field of an entry that is stored."""
+    return {
+        "asset": "B", "seq": 9, "id": OTHER, "head": OTHER, "timestamp": 1, "from_account": "bob",
+        "to_account": ISSUER, "from_address": ELSEWHERE, "to_address": ELSEWHERE, "amount": 2,
+        "balance_after_from": 1, "balance_after_to": 1, "reason": "x", "reference_type": "x",
+        "reference_id": "x", "memo": "x", "idempotency_key": "x", "group": OTHER, "kind": "hold",
+        "cause": OTHER, "blind": OTHER,
+    }  # fmt: skip
+
+
+TAMPERED: dict[str, Callable[[Contents], object]] = {
+    **{
+        f"entry {field}": lambda it, field=field, value=value: put(  # type: ignore[misc]
+            it.entries["SCI"], 2, **{field: value}
+        )
+        for field, value in entry_changes().items()
+    },
+    "entry missing": lambda it: it.entries["SCI"].pop(3),
+    "first entry missing": lambda it: it.entries["SCI"].pop(0),
+    "sealed tail missing": lambda it: it.entries["SCI"].__delitem__(slice(5, None)),
+    "entry twice": lambda it: it.entries["SCI"].insert(3, it.entries["SCI"][3]),
+    "entries swapped": lambda it: it.entries["SCI"].insert(2, it.entries["SCI"].pop(3)),
+    "half a group": lambda it: it.entries["B"].pop(),
+    "account missing": lambda it: it.accounts.pop(1),
+    "issuer missing": lambda it: it.accounts.remove(
+        next(account for account in it.accounts if account.account_id == ISSUER)
+    ),
+    "account twice": lambda it: it.accounts.append(it.accounts[1]),
+    "account address": lambda it: put(it.accounts, 1, address=ELSEWHERE),
+    "account blind": lambda it: put(it.accounts, 1, blind=OTHER),
+    "account registrar": lambda it: put(it.accounts, 1, registrar=ELSEWHERE),
+    "account derived": lambda it: put(it.accounts, 1, derived=False),
+    "account id": lambda it: put(it.accounts, 1, account_id="mallory"),
+    "account id empty": lambda it: put(it.accounts, 1, account_id=""),
+    "account id not NFC": lambda it: it.accounts.append(
+        dataclasses.replace(it.accounts[0], account_id="e\u0301")
+    ),
+    "blind of an address": lambda it: put(it.accounts, 0, blind=OTHER),
+    "ledger id": lambda it: setattr(it, "ledger_id", OTHER),
+    "asset id": lambda it: put(it.assets, 0, id=OTHER),
+    "asset symbol": lambda it: put(it.assets, 0, symbol="SCJ"),
+    "asset name": lambda it: put(it.assets, 0, name="x"),
+    "asset decimals": lambda it: put(it.assets, 0, decimals=17),
+    "asset decimals out of range": lambda it: put(it.assets, 0, decimals=256),
+    "asset endowment": lambda it: put(it.assets, 0, endowment=MAX_AMOUNT + 1),
+    "asset number": lambda it: put(it.assets, 1, number=9),
+    "asset number twice": lambda it: put(it.assets, 1, number=1),
+    "asset twice": lambda it: it.assets.append(dataclasses.replace(it.assets[0], number=3)),
+    "asset missing": lambda it: it.assets.pop(),
+    "seal number": lambda it: put_seal(it, 1, number=9),
+    "seal prev": lambda it: put_seal(it, 1, prev_seal=OTHER),
+    "seal time": lambda it: put_seal(it, 1, timestamp=1),
+    "seal batches": lambda it: put_seal(it, 1, batches=(OTHER,)),
+    "seal id": lambda it: put(it.seals, 1, id=OTHER),
+    "seal missing": lambda it: it.seals.pop(1),
+    "seal twice": lambda it: it.seals.append(it.seals[2]),
+    "seal without batches": lambda it: put(it.seals, 1, batches=()),
+    "batch asset": lambda it: put_batch(it, 1, asset=OTHER),
+    "batch number": lambda it: put_batch(it, 1, number=9),
+    "batch first": lambda it: put_batch(it, 1, first_seq=7),
+    "batch last": lambda it: put_batch(it, 1, last_seq=1),
+    "batch prev head": lambda it: put_batch(it, 1, prev_head=OTHER),
+    "batch new head": lambda it: put_batch(it, 1, new_head=OTHER),
+    "batch root": lambda it: put_batch(it, 1, tree_root=OTHER),
+    "batch payload": lambda it: put_batch(it, 1, payload_hash=OTHER),
+    "batch id": lambda it: put_batch(it, 1, id=OTHER),
+    "batch symbol": lambda it: put_batch(it, 1, symbol="NO"),
+    "batch seal": lambda it: put_batch(it, 1, seal=1),
+    "batch frontier": lambda it: put_batch(it, 1, frontier=b""),
+    "time too large": lambda it: put(it.entries["SCI"], 2, timestamp=2**64 - 1),
+    "amount too large": lambda it: put(it.entries["SCI"], 2, amount=MAX_AMOUNT + 1),
+    "text with NUL": lambda it: put(it.entries["SCI"], 2, memo="\0"),
+    "text too long": lambda it: put(it.entries["SCI"], 2, reason="a" * 256),
+}
+
+
+@pytest.mark.parametrize("what", TAMPERED)
+def test_tampered_contents_are_refused_and_leave_nothing(
+    sqlite_url: str, original: Contents, what: str
+) -> None:
+    TAMPERED[what](original)
+    with pytest.raises(RestoreError, match="nothing was imported") as refusal:
+        original.restore(sqlite_url)
+    assert refusal.value.finding.table.startswith("token_")
+    folder = file_of(sqlite_url).parent
+    assert [path.name for path in folder.iterdir() if "original" not in path.name] == []
+
+
+def test_a_database_that_was_there_stays_as_it_was(database_url: str, original: Contents) -> None:
+    with raw(database_url) as database:
+        database.run("CREATE TABLE notes (note TEXT)")
+    put(original.entries["SCI"], -1, memo="x")
+    with pytest.raises(RestoreError):
+        original.restore(database_url)
+    with raw(database_url) as database:
+        assert database.run("SELECT * FROM notes") == []
+        tables = (
+            "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+            if database.postgresql
+            else "SELECT name FROM sqlite_schema"
+        )
+        assert database.run(tables) == [("notes",)]
+
+
+def test_a_database_that_holds_a_ledger_is_not_restored_into(
+    database_url: str, original: Contents
+) -> None:
+    create(database_url).close()
+    before = dump(database_url)
+    with pytest.raises(DatabaseFileError, match="holds a ledger already"):
+        original.restore(database_url)
+    assert dump(database_url) == before
+
+
+def test_a_forged_history_with_valid_ids_is_still_no_overdraft(
+    sqlite_url: str, original: Contents
+) -> None:
+    """Whoever recomputes every id of an invented entry is refused by the balances."""
+    from ledger.checks import recomputed  # noqa: PLC0415 (only this forger needs it)
+    from ledger.encoding import ledger_domain  # noqa: PLC0415 (same)
+
+    last = original.entries["SCI"][-1]
+    forged = dataclasses.replace(
+        last, seq=last.seq + 1, timestamp=last.timestamp + 1, from_account="bob",
+        from_address=next(a.address for a in original.accounts if a.account_id == "bob"),
+        to_account=ISSUER, to_address=ZERO_ADDRESS, amount=10**30, group=ZERO_HASH,
+    )  # fmt: skip
+    id_, head = recomputed(
+        ledger_domain(original.ledger_id), original.assets[0].id, last.head, forged
+    )
+    original.entries["SCI"].append(dataclasses.replace(forged, id=Hash32(id_), head=Hash32(head)))
+    with pytest.raises(RestoreError, match=f"SCI/{forged.seq}: amount"):
+        original.restore(sqlite_url)
