@@ -31,6 +31,8 @@ class Rule(StrEnum):
     """The caller's clock is more than 60 seconds ahead of the database's."""
     KEY_REUSED = auto()
     """The idempotency key was used before, for another request."""
+    TIME_PASSED = auto()
+    """An import posts at a time that the journal has passed: it goes into an empty journal."""
     ACCOUNT_EXISTS = auto()
     """An account with that id (after NFC normalisation) exists."""
     ADDRESS_TAKEN = auto()

@@ -6,12 +6,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
 from ledger import store
+from ledger.amounts import check_uint
 from ledger.errors import FieldError, RefusedError, Rule
 from ledger.founding import add_asset, found, founded, open_founded
 from ledger.model import ISSUER, Address
 from ledger.posting import Run
 from ledger.reader import Reader
 from ledger.requests import Item, Movement, OpenAccount, check_item
+from ledger.results import Receipt
 from ledger.rules import movements_of
 from ledger.sealing import seal_next
 from ledger.writer import MAX_RUN, Writer
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
         Asset,
         Entry,
         Identity,
-        Receipt,
         Sealed,
     )
     from ledger.transactions import Transactions
@@ -328,6 +329,23 @@ class Ledger(Reader):
             weight += size
         return results + self._run(run, weight) if run else results
 
+    def post_past(self, items: Sequence[tuple[int, Item]]) -> list[Receipt]:
+        """Post what happened at known times (microseconds), in one commit, whole or not at all.
+
+        For an import: every time must be after the one before it and after the journal's last.
+
+        Raises:
+            RefusedError: the first refusal; TIME_PASSED, CLOCK_AHEAD, or as `transfer`.
+            BusyError, ConflictError, DatabaseFileError: nothing was posted.
+        """
+        times = tuple(check_uint(at, 63, "timestamp") for at, _ in items)
+        run = [check_item(item, position) for position, (_, item) in enumerate(items)]
+        weight = sum(len(movements_of(item)) for item in run)
+        if weight > MAX_RUN:
+            raise FieldError("items", f"one commit has at most {MAX_RUN} entries, not {weight}")
+        results = self._post(self._symbols(run), run, times) if run else []
+        return [result for result in results if isinstance(result, Receipt)]
+
     def _one(self, item: Item) -> Receipt:
         """Post one item; raise its refusal."""
         result = self._run([item], max(1, len(movements_of(item))))[0]
@@ -353,13 +371,13 @@ class Ledger(Reader):
         return tuple(sorted(symbol for symbol in named if symbol is not None and symbol in known))
 
     def _post(
-        self, symbols: tuple[str, ...], items: Sequence[Item]
+        self, symbols: tuple[str, ...], items: Sequence[Item], times: tuple[int, ...] = ()
     ) -> list[Receipt | RefusedError]:
         """Post `items` while the journals of `symbols` are locked."""
         pepper = self.identity.pepper
         if pepper is None:
             raise RefusedError(Rule.READ_ONLY, "the ledger has no pepper")
-        run = Run(self.identity, pepper, self._known_assets(), items, self._clock, symbols)
+        run = Run(self.identity, pepper, self._known_assets(), items, self._clock, symbols, times)
         return self._transactions.post(run)
 
     # --- sealing ------------------------------------------------------------------------------

@@ -7,13 +7,14 @@ read after it, and nothing else ever writes balances, keys or entries.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
 from ledger import store
 from ledger.dialects import dialect_of
-from ledger.errors import CorruptError, FieldError
+from ledger.errors import CorruptError, FieldError, RefusedError
 from ledger.model import ISSUER
 from ledger.requests import OpenAccount
 from ledger.results import Receipt
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from ledger.dialects import Row
-    from ledger.errors import RefusedError
     from ledger.model import Hash32
     from ledger.requests import Item
     from ledger.results import Asset, Identity
@@ -50,6 +50,8 @@ class Run:
     clock: Callable[[], int] | None
     symbols: tuple[str, ...] = ()
     """The assets whose heads are locked: all that the items name and that exist."""
+    times: tuple[int, ...] = ()
+    """When each item happened, for an import; such a run is posted whole or not at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +70,23 @@ def post(connection: Connection, run: Run) -> Outcome:
     """Post `run` in the transaction of `connection`, which must be its first work.
 
     Raises:
-        RefusedError: CLOCK_AHEAD; every other refusal is the result of its item.
+        RefusedError: CLOCK_AHEAD; every other refusal is the result of its item, but the first
+            one ends a run that has times.
     """
     decisions = _read(connection, run)
-    results = [decisions.decide(item) for item in run.items]
+    times = run.times or repeat(None)
+    results = [decisions.decide(item, at) for item, at in zip(run.items, times, strict=False)]
+    if run.times:
+        _check_whole(results)
     _write(connection, decisions, run)
     return _outcome(results, decisions, run)
+
+
+def _check_whole(results: Iterable[Receipt | RefusedError]) -> None:
+    """Raise the first refusal, if there is one."""
+    for result in results:
+        if isinstance(result, RefusedError):
+            raise result
 
 
 def _outcome(results: list[Receipt | RefusedError], decisions: Decisions, run: Run) -> Outcome:
@@ -99,6 +112,8 @@ def _read(connection: Connection, run: Run) -> Decisions:
         raise CorruptError("an asset has no journal; run `evm-ledger audit`")
     database_now = dialect_of(connection).now(connection)
     now = check_clock(run.clock(), database_now) if run.clock else database_now
+    if run.times:
+        check_clock(max(run.times), database_now)
     keys = {item.idempotency_key for item in run.items} - {""}
     return Decisions(
         ledger_id=run.identity.ledger_id,

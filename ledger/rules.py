@@ -95,14 +95,17 @@ class Decisions:
         """Compute the domain separator once for the run."""
         self.domain = ledger_domain(self.ledger_id)
 
-    def decide(self, item: Item) -> Receipt | RefusedError:
-        """Return what `item` makes, or the refusal; only what it makes changes this state."""
+    def decide(self, item: Item, at: int | None = None) -> Receipt | RefusedError:
+        """Return what `item` makes, or the refusal; only what it makes changes this state.
+
+        `at` is when it happened, for an import; by default it happens now.
+        """
         try:
-            return self._decided(item)
+            return self._decided(item, at)
         except RefusedError as refusal:
             return refusal
 
-    def _decided(self, item: Item) -> Receipt:
+    def _decided(self, item: Item, at: int | None) -> Receipt:
         """Check the rules in their order; the first that applies refuses."""
         movements = movements_of(item)
         symbols = [self._symbol(movement.asset) for movement in movements]
@@ -112,9 +115,9 @@ class Decisions:
         if item.idempotency_key in self.keys:
             return self._repeated(item.idempotency_key, request)
         if isinstance(item, OpenAccount):
-            receipt = self._opened(item, symbols)
+            receipt = self._opened(item, symbols, at)
         else:
-            receipt = Receipt(self._posted(movements, symbols, item.idempotency_key))
+            receipt = Receipt(self._posted(movements, symbols, item.idempotency_key, at))
         if request:
             self.keys[item.idempotency_key] = KeyState(request, receipt)
             self.new_keys[item.idempotency_key] = self.keys[item.idempotency_key]
@@ -141,18 +144,18 @@ class Decisions:
             raise NotFoundError(Rule.UNKNOWN_ASSET, f"no asset {symbol!r}; create it first")
         return symbol
 
-    def _opened(self, item: OpenAccount, symbols: Sequence[str]) -> Receipt:
+    def _opened(self, item: OpenAccount, symbols: Sequence[str], at: int | None) -> Receipt:
         """Create the account and endow it."""
         if item.account_id in self.addresses:
             raise RefusedError(Rule.ACCOUNT_EXISTS, f"account {item.account_id!r} exists")
         account = new_account(
-            item.account_id, self.ledger_id, self.pepper, self.registrar, self._time()
+            item.account_id, self.ledger_id, self.pepper, self.registrar, self._time(at)
         )
         if bytes(account.address) in self.taken:
             raise RefusedError(Rule.ADDRESS_TAKEN, f"{account.address} belongs to another account")
         self.addresses[item.account_id] = account.address
         try:
-            entries = self._endow(item, symbols)
+            entries = self._endow(item, symbols, at)
         except RefusedError:
             del self.addresses[item.account_id]
             raise
@@ -160,7 +163,9 @@ class Decisions:
         self.new_accounts.append(account)
         return Receipt(entries, account)
 
-    def _endow(self, item: OpenAccount, symbols: Sequence[str]) -> tuple[Entry, ...]:
+    def _endow(
+        self, item: OpenAccount, symbols: Sequence[str], at: int | None
+    ) -> tuple[Entry, ...]:
         """Mint the initial balance, if there is any."""
         if not symbols:
             return ()
@@ -169,16 +174,20 @@ class Decisions:
             amount = self.journals[symbols[0]].asset.endowment
         if amount == 0:
             return ()
-        return self._posted([mint(item.account_id, amount, symbols[0])], symbols, "")
+        return self._posted([mint(item.account_id, amount, symbols[0])], symbols, "", at)
 
-    def _time(self) -> int:
-        """Return the time of what is posted next."""
-        return max(self.now, self.last_time + 1)
+    def _time(self, at: int | None) -> int:
+        """Return the time of what is posted next: its own, or now."""
+        return max(self.now, self.last_time + 1) if at is None else at
 
     def _posted(
-        self, movements: Sequence[Movement], symbols: Sequence[str], key: str
+        self, movements: Sequence[Movement], symbols: Sequence[str], key: str, at: int | None
     ) -> tuple[Entry, ...]:
         """Post all movements at one time, or raise before anything changed."""
+        if at is not None and at <= self.last_time:
+            raise RefusedError(
+                Rule.TIME_PASSED, f"the journal has entries up to {self.last_time}, after {at}"
+            )
         changed: dict[tuple[str, str], BalanceState] = {}
         passed = [
             self._moved(movement, symbol, changed)
@@ -186,7 +195,7 @@ class Decisions:
         ]
         self.balances.update(changed)
         self.touched.update(dict.fromkeys(changed))
-        self.last_time = self._time()
+        self.last_time = self._time(at)
         group = self._group_id(symbols)
         entries = tuple(
             self._entry(touched, group, key if position == 0 else "")

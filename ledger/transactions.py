@@ -188,7 +188,7 @@ class Transactions:
     def _settled(self, run: Run, error: DBAPIError) -> list[Receipt | RefusedError]:
         """Answer for a run that the database refused: item by item, then by the constraint."""
         refused = isinstance(error, IntegrityError | DataError)
-        if refused and len(run.items) > 1:
+        if refused and len(run.items) > 1 and not run.times:
             return [
                 result for item in run.items for result in self.post(replace(run, items=(item,)))
             ]

@@ -260,6 +260,10 @@ REFUSALS: dict[Rule, tuple[Use, Use]] = {
         lambda it: it.transfer("alice", "bob", 1, idempotency_key="used"),
         lambda it: it.transfer("alice", "bob", 2, idempotency_key="used"),
     ),
+    Rule.TIME_PASSED: (
+        nothing,
+        lambda it: it.post_past([(START - 1, Movement("alice", "bob", 1))]),
+    ),
     Rule.ACCOUNT_EXISTS: (nothing, lambda it: it.create_account("alice")),
     Rule.ADDRESS_TAKEN: (
         nothing,
