@@ -211,7 +211,7 @@ def test_a_malformed_file_is_refused_by_key(path: Path, value: object, field: st
     assert refusal.value.field == (field or name_of(path))
 
 
-@pytest.mark.parametrize("key", GOLDEN.keys() - {"about"})
+@pytest.mark.parametrize("key", sorted(GOLDEN.keys() - {"about"}))
 def test_a_missing_key_is_named(key: str) -> None:
     document = {name: value for name, value in GOLDEN.items() if name != key}
     with pytest.raises(FieldError, match="is missing") as refusal:
