@@ -15,6 +15,7 @@ from ledger import store
 from ledger.addresses import pepper_check
 from ledger.balances import NOTHING, BalanceState
 from ledger.checks import (
+    UNREADABLE,
     BatchCheck,
     Finding,
     FoundError,
@@ -26,6 +27,7 @@ from ledger.checks import (
     readable,
     recomputed,
     same,
+    unreadable,
 )
 from ledger.encoding import ledger_domain
 from ledger.model import ISSUER, ZERO_ADDRESS, Address, Hash32
@@ -199,10 +201,11 @@ class _Audit:
         expected = self.expect_heads.get(symbol)
         for entry in entries:
             try:
-                with readable("token_ledger", f"{symbol}/{entry.seq}"):
-                    check.check(entry)
+                check.check(entry)
             except FoundError as found:
                 raise self._missing_account(check, entry) or found from None
+            except UNREADABLE as error:
+                raise unreadable("token_ledger", f"{symbol}/{check.seq + 1}", error) from None
             if entry.seq in wrong_origins:
                 found_origin = wrong_origins[entry.seq]
                 same("token_ledger", f"{symbol}/{entry.seq}", "origin", entry.origin, found_origin)

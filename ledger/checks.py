@@ -83,8 +83,17 @@ def readable(table: str, row: str = "some row") -> Iterator[None]:
     """
     try:
         yield
-    except (AttributeError, LookupError, OverflowError, TypeError, ValueError) as error:
-        raise FoundError(Finding(table, row, "form", "readable", str(error))) from None
+    except UNREADABLE as error:
+        raise unreadable(table, row, error) from None
+
+
+UNREADABLE = (AttributeError, LookupError, OverflowError, TypeError, ValueError)
+"""What a value of another type or length makes the code that meets it raise."""
+
+
+def unreadable(table: str, row: str, error: Exception) -> FoundError:
+    """Return the finding that a row is not even of the right form."""
+    return FoundError(Finding(table, row, "form", "readable", str(error)))
 
 
 def _text(value: object) -> str:
@@ -207,6 +216,7 @@ class GroupPart:
     row: str
     first_seq: int
     count: int
+    timestamp: int
 
 
 @dataclass(slots=True)
@@ -223,7 +233,6 @@ class JournalCheck:
     """Of groups over several assets, which no single journal proves."""
     _group: bytes = ZERO_HASH
     _group_first: int = 0
-    _closed: bool = False
 
     def __post_init__(self) -> None:
         """Start at head_0."""
@@ -233,8 +242,9 @@ class JournalCheck:
         """Recompute one row and move on. Raises FoundError."""
         row = f"{self.asset.symbol}/{self.seq + 1}"
         same("token_ledger", row, "seq", self.seq + 1, entry.seq)
-        _check_zero(row, "from_account", entry.from_account, entry.from_address)
-        _check_zero(row, "to_account", entry.to_account, entry.to_address)
+        if ZERO_ADDRESS in (entry.from_address, entry.to_address):
+            _check_zero(row, "from_account", entry.from_account, entry.from_address)
+            _check_zero(row, "to_account", entry.to_account, entry.to_address)
         id_, head = recomputed(self.domain, self.asset.id, self.head, entry)
         same("token_ledger", row, "id", id_, entry.id)
         same("token_ledger", row, "head", head, entry.head)
@@ -252,7 +262,7 @@ class JournalCheck:
         count = self.seq - self._group_first + 1
         if group_id(self.domain, self.asset.id, self._group_first, count) != self._group:
             row = f"{self.asset.symbol}/{self._group_first}"
-            part = GroupPart(self.asset.id, row, self._group_first, count)
+            part = GroupPart(self.asset.id, row, self._group_first, count, self.last_time)
             self.parts.setdefault(self._group, []).append(part)
         self._group = ZERO_HASH
 
@@ -292,6 +302,8 @@ def check_groups(domain: bytes, journals: Sequence[JournalCheck]) -> None:
         count = sum(part.count for part in parts)
         expected = group_id(domain, lowest.asset, lowest.first_seq, count)
         same("token_ledger", lowest.row, "group_id", expected, group)
+        for part in parts:
+            same("token_ledger", part.row, "timestamp", lowest.timestamp, part.timestamp)
 
 
 # --- batches and seals -----------------------------------------------------------------------
@@ -321,16 +333,20 @@ class BatchCheck:
         if self._next is None:
             return
         batch = self._next.batch
-        row = f"{self.asset.symbol}/{self.end.number + 1}"
         if not self._entries:
+            row = self._row()
             same("token_batches", row, "number", self.end.number + 1, batch.number)
             same("token_batches", row, "first_seq", entry.seq, batch.first_seq)
         self._entries.append(entry)
         if entry.seq == batch.last_seq:
-            self._prove(self._next, row)
+            self._prove(self._next, self._row())
         elif len(self._entries) > MAX_ENTRIES:
             limit = f"at most {batch.first_seq + MAX_ENTRIES - 1}"
-            same("token_batches", row, "last_seq", limit, str(batch.last_seq))
+            same("token_batches", self._row(), "last_seq", limit, str(batch.last_seq))
+
+    def _row(self) -> str:
+        """Return how the next batch is named."""
+        return f"{self.asset.symbol}/{self.end.number + 1}"
 
     def _prove(self, stored: SealedBatch, row: str) -> None:
         """Compare every column of a batch's row with what its entries make."""
@@ -350,7 +366,7 @@ class BatchCheck:
         """Refuse batches over entries that do not exist. Raises FoundError."""
         if self._next is not None:
             batch = self._next.batch
-            row = f"{self.asset.symbol}/{self.end.number + 1}"
+            row = self._row()
             same("token_batches", row, "number", self.end.number + 1, batch.number)
             last = self.end.last_seq + len(self._entries)
             same("token_batches", row, "last_seq", f"at most {last}", str(batch.last_seq))

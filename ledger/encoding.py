@@ -117,8 +117,8 @@ def group_struct(asset: bytes, seq: int, count: int) -> bytes:
     return keccak(_GROUP + asset + uint_word(seq) + uint_word(count))
 
 
-def entry_struct(entry: EntryWords) -> bytes:
-    """Return hashStruct of `Entry`."""
+def entry_struct(entry: EntryWords, ref: bytes | None = None) -> bytes:
+    """Return hashStruct of `Entry`; `ref` stands for the entry's own where it is given."""
     return keccak(
         _ENTRY
         + entry.asset
@@ -129,7 +129,7 @@ def entry_struct(entry: EntryWords) -> bytes:
         + entry.to
         + uint_word(entry.amount)
         + uint_word(entry.timestamp)
-        + entry.ref
+        + (entry.ref if ref is None else ref)
     )
 
 

@@ -21,10 +21,10 @@ from ledger.encoding import (
     uint_word,
 )
 from ledger.hashing import keccak
-from ledger.model import EntryWords, Hash32
+from ledger.model import Hash32
 
 if TYPE_CHECKING:
-    from ledger.model import AssetTerms, Batch, Metadata, Seal
+    from ledger.model import AssetTerms, Batch, EntryWords, Metadata, Seal
 
 
 def asset_id(asset: AssetTerms) -> Hash32:
@@ -104,14 +104,5 @@ def chained(
 
     The one function that posting, audit and import share, so that they cannot disagree.
     """
-    words = EntryWords(
-        entry.asset,
-        entry.seq,
-        entry.from_,
-        entry.to,
-        entry.amount,
-        entry.timestamp,
-        metadata_struct(metadata),
-    )
-    id_ = digest(domain, entry_struct(words))
+    id_ = digest(domain, entry_struct(entry, metadata_struct(metadata)))
     return id_, keccak(head + id_)

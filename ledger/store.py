@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert, select, update
@@ -10,7 +11,7 @@ from sqlalchemy import insert, select, update
 from ledger.addresses import account_blind, entry_blind
 from ledger.balances import BalanceState
 from ledger.dialects import Row, dialect_of
-from ledger.model import ZERO_HASH, Address, Hash32
+from ledger.model import ZERO_ADDRESS, ZERO_HASH, Address, Hash32
 from ledger.results import Account, Asset, Entry, JournalHead, Receipt
 from ledger.tables import accounts, assets, journals, settings
 
@@ -347,6 +348,12 @@ def wrong_origins(connection: Connection, asset: Asset, after: int, most: int) -
     return dict(dialect.rows(connection, sql, asset.number, after, after + most))
 
 
+@lru_cache(maxsize=65_536)
+def _address(stored: bytes | None) -> Address:
+    """Return an account's address; zero where there is no such account. Cached: they repeat."""
+    return ZERO_ADDRESS if stored is None else Address(stored)
+
+
 def _entry(row: Row, asset: Asset, pepper: bytes | None, to_amount: Any) -> Entry:  # noqa: ANN401 (a dialect's function)
     """Return the entry that a row is, as stored: nothing is recomputed but the blind."""
     blind = row[19] if row[19] is not None else ZERO_HASH
@@ -360,8 +367,8 @@ def _entry(row: Row, asset: Asset, pepper: bytes | None, to_amount: Any) -> Entr
         timestamp=row[3],
         from_account=row[4],
         to_account=row[5],
-        from_address=Address(row[20] or bytes(20)),
-        to_address=Address(row[21] or bytes(20)),
+        from_address=_address(row[20]),
+        to_address=_address(row[21]),
         amount=to_amount(row[6]),
         balance_after_from=to_amount(row[11]),
         balance_after_to=to_amount(row[12]),
