@@ -6,6 +6,7 @@ A field that is missing, unknown or of another type is an error that names file,
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -23,6 +24,8 @@ Reader: TypeAlias = Callable[[object], Any]
 """Returns a field's value, or raises ValueError saying what it must be."""
 
 _MAX_INT: Final = 2**63 - 1
+_MAX_RECURSION: Final = 1_000
+"""Python's own default."""
 _KINDS: Final = {kind.value: kind for kind in Kind}
 
 
@@ -151,12 +154,18 @@ def load_json(place: Place, text: bytes) -> Any:  # noqa: ANN401 (JSON is anythi
     def refuse(constant: str) -> None:
         raise place.error(f"holds {constant}, which is not JSON")
 
+    # py_ecc, which eth-account imports, lets the whole process recurse 100,000 deep; that is more
+    # than the stack holds, and nested JSON would end the process (Python 3.11).
+    limit = sys.getrecursionlimit()
     try:
+        sys.setrecursionlimit(min(limit, _MAX_RECURSION))
         return json.loads(
             text.decode(), object_pairs_hook=unique, parse_constant=refuse, parse_float=refuse
         )
     except (ValueError, RecursionError):
         raise place.error("is not JSON in UTF-8") from None
+    finally:
+        sys.setrecursionlimit(limit)
 
 
 def load_line(place: Place, line: bytes) -> Any:  # noqa: ANN401 (JSON is anything)
