@@ -1,0 +1,163 @@
+"""Every public name, used as an application would: mypy reads this file, nothing runs it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, assert_type
+
+import bridge
+import ledger as core
+from ledger import Ledger
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+
+def open_and_close() -> None:
+    made = Ledger.create(
+        "sqlite:///ledger.db",
+        ledger_id=core.Hash32(bytes(32)),
+        pepper=core.Hash32(bytes(32)),
+        registrar=core.Address(bytes(20)),
+        clock=lambda: 1,
+        lock_timeout=1.0,
+    )
+    assert_type(made.identity, core.Identity)
+    assert_type(made.identity.pepper, core.Hash32 | None)
+    made.close()
+    with Ledger.open("postgresql://books@localhost/books") as opened:
+        assert_type(opened, Ledger)
+
+
+def amounts() -> None:
+    assert_type(core.MAX_AMOUNT, int)
+    assert_type(core.parse_amount("12.5", 18), int)
+    assert_type(core.format_amount(1, 18), str)
+    assert_type(core.Hash32.parse("0x"), core.Hash32)
+    assert_type(core.Address.parse("0x"), core.Address)
+
+
+def book(ledger: Ledger) -> None:
+    asset = ledger.create_asset("SCI", "SCI token", 18, endowment=0, operator=None)
+    assert_type(asset, core.Asset)
+    assert_type(asset.parse("12.5"), int)
+    assert_type(asset.format(1), str)
+    account = ledger.create_account("alice", 0, asset="SCI", idempotency_key="k")
+    assert_type(account, core.Account)
+    assert_type(account.address, core.Address)
+    entry = ledger.transfer("alice", "bob", 1, reason="why", memo="more")
+    assert_type(entry, core.Entry)
+    assert_type(entry.time, datetime)
+    assert_type(entry.kind == core.Kind.CHAIN, bool)
+    assert_type(ledger.mint("alice", 1), core.Entry)
+    assert_type(ledger.burn("alice", 1), core.Entry)
+
+
+def book_many(ledger: Ledger) -> None:
+    group = core.Group((core.Movement(core.ISSUER, "alice", 1, "SCI"),), "key")
+    results = ledger.post_many([core.OpenAccount("alice"), group])
+    assert_type(results, list[core.Receipt | core.RefusedError])
+    for result in results:
+        if isinstance(result, core.RefusedError):
+            assert_type(result.rule, core.Rule)
+        else:
+            assert_type(result.entries, tuple[core.Entry, ...])
+
+
+def read(ledger: Ledger) -> None:
+    assert_type(ledger.get_balance("alice"), int)
+    assert_type(ledger.balance("alice"), core.Balance)
+    assert_type(ledger.get_total_supply(), int)
+    assert_type(ledger.get_statement("alice", datetime.now(UTC)), list[core.Entry])
+    statement: Iterator[core.Entry] = ledger.statement("alice")
+    entries: Iterator[core.Entry] = ledger.entries("SCI", 1, 2)
+    accounts: Iterator[core.Account] = ledger.accounts()
+    assert_type(next(statement), core.Entry)
+    assert_type(next(entries), core.Entry)
+    assert_type(next(accounts), core.Account)
+    assert_type(ledger.assets(), list[core.Asset])
+    assert_type(ledger.head("SCI"), core.JournalHead)
+
+
+def seal_and_audit(ledger: Ledger) -> None:
+    sealed = ledger.seal()
+    assert_type(sealed, core.Sealed | None)
+    if sealed is not None:
+        assert_type(sealed.batches, tuple[core.SealedBatch, ...])
+    report = ledger.audit({"SCI": (1, bytes(32))})
+    assert_type(report, core.AuditReport)
+    assert_type(report.finding, core.Finding | None)
+
+
+def failures(ledger: Ledger, contents: core.Restore) -> str:
+    try:
+        Ledger.restore("sqlite:///ledger.db", contents)
+        ledger.transfer("alice", "bob", 1)
+    except core.FieldError as error:
+        return assert_type(error.field, str)
+    except core.NotFoundError as error:
+        return str(error.rule)
+    except (core.BusyError, core.ConflictError, core.DatabaseFileError, core.RestoreError):
+        return "again"
+    except (core.CorruptError, core.LedgerError):
+        return "stop"
+    return "done"
+
+
+def files(ledger: Ledger, signer: bridge.Signer) -> None:
+    folder = Path("export")
+    assert_type(bridge.export(ledger, folder, progress=tell), bridge.ExportReport)
+    bridge.write_secrets(ledger, Path("secrets"))
+    manifest = bridge.read_manifest(folder)
+    assert_type(manifest, bridge.Manifest)
+    pepper = bridge.read_secrets(Path("secrets"), manifest.ledger_id)
+    assert_type(pepper, core.Hash32)
+    copy = bridge.import_ledger(folder, "sqlite:///copy.db", pepper=pepper, progress=tell)
+    assert_type(copy, Ledger)
+    assert_type(bridge.write_checkpoint(ledger, Path("seal.json"), signer), core.Sealed)
+    found = bridge.read_checkpoint(Path("seal.json"), manifest.ledger_id, signer.address)
+    assert_type(found, bridge.Checkpoint)
+
+
+def tell(progress: bridge.Progress) -> None:
+    assert_type(progress.done, int)
+
+
+REPORT: bridge.ReportProgress = tell
+
+
+def chain(ledger: Ledger) -> None:
+    signer = bridge.Signer.from_keystore(Path("key.json"), "password")
+    assert_type(signer, bridge.Signer)
+    with bridge.Chain.connect("http://127.0.0.1:8545", expected_chain_id=1) as node:
+        deployed = bridge.deploy(ledger, node, signer, progress=REPORT)
+        assert_type(deployed, bridge.DeployReport)
+        assert_type(deployed.tokens, tuple[bridge.Deployment, ...])
+        replayed = bridge.replay(ledger, node, signer)
+        assert_type(replayed, bridge.ReplayReport)
+        assert_type(replayed.assets, tuple[bridge.AssetReplay, ...])
+        verified = bridge.verify(ledger, node, 2)
+        assert_type(verified, bridge.VerifyReport)
+        assert_type(verified.assets, tuple[bridge.AssetVerified, ...])
+        for mismatch in verified.mismatches:
+            assert_type(mismatch, bridge.Mismatch)
+            assert_type(mismatch.kind, bridge.MismatchKind)
+
+
+WHAT_TO_DO: Mapping[type[bridge.BridgeError], str] = {
+    bridge.ExportFileError: "fetch the export again",
+    bridge.TargetExistsError: "give a new name",
+    bridge.KeyFileError: "look for the key",
+    bridge.CustodyError: "give a registrar",
+    bridge.NoAnswerError: "start the node",
+    bridge.RpcError: "ask the node",
+    bridge.WrongChainError: "give another node",
+    bridge.ReorganisedError: "run again",
+    bridge.NoContractError: "deploy",
+    bridge.ForeignContractError: "look who was there",
+    bridge.OperatorError: "give the operator's key",
+    bridge.ForeignHistoryError: "verify",
+    bridge.TransactionError: "run again",
+    bridge.ChainError: "run again",
+}
