@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -32,15 +33,20 @@ def local_anvil(program: str | None) -> Iterator[str]:
         )
     port = _free_port()
     command = [found, "--port", str(port), "--silent"]
-    process = subprocess.Popen(  # noqa: S603 (the program that the user named)
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    )
-    try:
-        _wait(process, port)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.communicate()
+    with (
+        tempfile.TemporaryFile() as errors,
+        subprocess.Popen(  # noqa: S603 (the program that the user named)
+            command, stdout=subprocess.DEVNULL, stderr=errors
+        ) as process,
+    ):
+        try:
+            if not _listens(process, port):
+                errors.seek(0)
+                said = errors.read(300).decode(errors="replace").strip() or "it said nothing"
+                raise BridgeError(f"{found} did not start as an Anvil: {said}")
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
 
 
 def _free_port() -> int:
@@ -51,15 +57,12 @@ def _free_port() -> int:
         return port
 
 
-def _wait(process: subprocess.Popen[bytes], port: int) -> None:
-    """Wait until the node listens."""
+def _listens(process: subprocess.Popen[bytes], port: int) -> bool:
+    """Wait until the node listens; tell whether it does."""
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
+                return True
         time.sleep(0.05)
-    if process.poll() is None:
-        raise BridgeError(f"Anvil did not listen within {_START_SECONDS:.0f} s")
-    _, errors = process.communicate()
-    raise BridgeError(f"Anvil did not start: {errors.decode(errors='replace').strip()[:300]}")
+    return False

@@ -13,6 +13,7 @@ __all__ = ["main"]
 
 
 @click.group(
+    "evm-ledger",
     cls=Program,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Start: evm-ledger init --symbol SCI --name 'SCI token'",

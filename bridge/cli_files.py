@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from bridge.expected import read_expected
 from bridge.export import export, write_secrets
 from bridge.imports import import_ledger, read_secrets
 from bridge.manifest import read_manifest
+from bridge.strict import Place, load_json
 from ledger.console import (
     EXIT_DIFFERS,
     Database,
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     epilog=example(
         "evm-ledger audit",
         "evm-ledger audit --expect-head backup-2026-01",
-        "evm-ledger audit --expect-head checkpoint.json --signer 0xf39F...2266",
+        "evm-ledger audit --expect-head seal.json --signer 0xf39F...2266",
     ),
 )
 @click.option(
@@ -114,9 +114,7 @@ def _audit_text(report: AuditReport) -> str:
 
 @click.command(
     short_help="Sign the last seal, as evidence against a cut tail.",
-    epilog=example(
-        "evm-ledger checkpoint checkpoint.json --keystore key.json --password-file password"
-    ),
+    epilog=example("evm-ledger checkpoint seal.json --keystore key.json --password-file password"),
 )
 @click.argument("file", type=PATH)
 @click.option(
@@ -252,9 +250,8 @@ def vectors(context: click.Context, *, file: Path, as_json: bool) -> None:
 
 def _document(file: Path) -> object:
     """Return the JSON in `file`."""
+    place = Place(str(file))
     try:
-        return json.loads(file.read_text(encoding="utf-8"))
+        return load_json(place, file.read_bytes())
     except OSError as error:
-        raise LedgerError(f"{file}: cannot be read ({error.strerror})") from None
-    except ValueError:
-        raise LedgerError(f"{file}: is not JSON in UTF-8") from None
+        raise place.error(f"cannot be read ({error.strerror})") from None

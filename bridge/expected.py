@@ -86,7 +86,7 @@ def _add_file(expected: Expected, ledger: Ledger, source: str, signer: str | Non
     """Take in an export or a checkpoint."""
     path = Path(source)
     try:
-        is_folder, is_file = path.is_dir(), path.is_file()
+        is_folder, is_file = bool(source) and path.is_dir(), path.is_file()
     except OSError:  # such as a name that is too long
         is_folder = is_file = False
     if is_folder or path.name == MANIFEST:

@@ -1,0 +1,64 @@
+"""The command line as a test uses it: words in, text or JSON or one line of error out."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from click.testing import CliRunner
+
+from bridge.cli import main
+
+PROGRAM: Final = Path(sys.executable).with_name("evm-ledger")
+
+
+@dataclass
+class Shell:
+    """Runs commands on one database, in this process."""
+
+    database: str
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def _invoke(self, words: tuple[object, ...]) -> tuple[int, str, str]:
+        environment = {"EVM_LEDGER_DATABASE": self.database, **self.environment}
+        found = CliRunner().invoke(
+            main, [str(word) for word in words], env=environment, catch_exceptions=False
+        )
+        return found.exit_code, found.stdout, found.stderr
+
+    def run(self, *words: object, code: int = 0) -> str:
+        """Return what the command prints; it must end with `code` and complain of nothing."""
+        found, stdout, stderr = self._invoke(words)
+        assert (found, stderr) == (code, ""), stdout
+        return stdout
+
+    def json(self, *words: object, code: int = 0) -> Any:  # noqa: ANN401 (JSON is anything)
+        """Return the JSON that the command prints."""
+        return json.loads(self.run(*words, "--json", code=code))
+
+    def fails(self, *words: object) -> str:
+        """Return the one line with which the command says that it could not do its work."""
+        code, stdout, stderr = self._invoke(words)
+        assert (code, stdout) == (2, ""), stdout + stderr
+        assert stderr.startswith("error: "), stderr
+        assert stderr.count("\n") == 1, stderr
+        return stderr.removeprefix("error: ").rstrip("\n")
+
+
+def process(*words: object, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the installed program as a process of its own, in `folder`."""
+    return subprocess.run(
+        [PROGRAM, *map(str, words)],
+        cwd=folder,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        timeout=120,
+    )

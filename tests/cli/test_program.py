@@ -1,0 +1,248 @@
+"""The program as a shell runs it: help, pipes, signals, terminals, exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import shlex
+import signal
+import socket
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import pytest
+
+from bridge.cli import main
+from tests.cli.shell import PROGRAM, Shell, process
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def commands(
+    group: click.Group, path: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    for name, command in group.commands.items():
+        yield (*path, name), command
+        if isinstance(command, click.Group):
+            yield from commands(command, (*path, name))
+
+
+ALL = dict(commands(main))
+LEAVES = {path: command for path, command in ALL.items() if not isinstance(command, click.Group)}
+WITHOUT_LEDGER = {("vectors",), ("demo",)}
+
+
+def examples() -> list[tuple[str, ...]]:
+    """Return the words of every example in the help, in order."""
+    found = []
+    for command in LEAVES.values():
+        lines = (command.epilog or "").splitlines()
+        for line in lines[lines.index("Example:") + 1 :]:
+            for one in line.split("&&"):
+                program, *words = shlex.split(one)
+                assert program == "evm-ledger"
+                found.append(tuple(words))
+    return found
+
+
+@pytest.mark.parametrize("path", ALL, ids=" ".join)
+def test_help_teaches(path: tuple[str, ...], shell: Shell) -> None:
+    shell.environment["COLUMNS"] = "80"
+    said = shell.run(*path, "--help")
+    assert all(len(line) <= 80 for line in said.splitlines())
+    assert said == shell.run(*path, "-h")
+    if path in LEAVES:
+        assert "Example:\n    evm-ledger " in said
+        assert "--json" in said
+        assert ("--database" in said) is (path not in WITHOUT_LEDGER)
+
+
+@pytest.mark.parametrize("path", [(), ("chain",), ("account",)], ids=" ".join)
+def test_no_list_of_commands_is_cut_short(path: tuple[str, ...], shell: Shell) -> None:
+    shell.environment["COLUMNS"] = "80"
+    assert "..." not in shell.run(*path, "--help").partition("Commands:")[2]
+
+
+@pytest.mark.parametrize("words", examples(), ids=" ".join)
+def test_an_example_is_a_command_line(words: tuple[str, ...]) -> None:
+    context = main.make_context("evm-ledger", list(words))
+    command: click.Command = main
+    while isinstance(command, click.Group):
+        name, found, rest = command.resolve_command(
+            context, [*context._protected_args, *context.args]
+        )
+        assert name
+        assert found
+        context = found.make_context(name, rest, parent=context)
+        command = found
+    context.close()
+
+
+def test_the_examples_work_in_order(shell: Shell, keystore: tuple[Path, Path, str]) -> None:
+    vectors = Path(__file__).parents[1] / "data" / "vectors_v1.json"
+    Path("vectors_v1.json").write_bytes(vectors.read_bytes())
+    needs_node = {"chain", "demo"}
+    late = [words for words in examples() if words[:2] == ("audit", "--expect-head")]
+    early = [words for words in examples() if words[0] not in needs_node and words not in late]
+    early.sort(key=lambda words: words[:2] == ("asset", "create"))  # until then one asset suffices
+    for words in early:
+        shell.run(*words)
+    for words in late:
+        shell.run(*(keystore[2] if word.startswith("0xf39F") else word for word in words))
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["frobnicate"], "no such command 'frobnicate'; see evm-ledger --help"),
+        (["account", "frob"], "no such command 'frob'; see evm-ledger account --help"),
+        (["--json", "supply"], "no such option '--json'"),
+        (["supply", "--jsn"], "no such option '--jsn'. Did you mean '--json'?"),
+        (["supply", "-x"], "(what starts with - and is no option comes after --)"),
+        (["supply", "alice"], "got unexpected extra argument (alice)"),
+        (["transfer", "alice"], "missing argument 'TO_ACCOUNT'; see evm-ledger transfer --help"),
+        (["supply", "--asset"], "option '--asset' requires an argument"),
+        (["chain", "verify", "--level", "3"], "3 is not in the range 1<=x<=2"),
+    ],
+)
+def test_a_command_line_that_is_wrong(shell: Shell, words: list[str], says: str) -> None:
+    assert says in shell.fails(*words)
+
+
+def test_what_starts_with_a_dash_comes_after_two(stocked: Shell) -> None:
+    stocked.run("account", "create", "--initial-balance", "0", "--", "-carol")
+    assert stocked.run("transfer", "--", "alice", "-carol", "1").startswith(
+        "1 SCI  alice -> -carol"
+    )
+
+
+# --- as processes ----------------------------------------------------------------------------
+
+
+def test_exit_codes_and_streams_of_the_installed_program(folder: Path) -> None:
+    def run(*words: str) -> tuple[int, str, str]:
+        done = process(*words, folder=folder, EVM_LEDGER_DATABASE="sqlite:///mine.db")
+        return done.returncode, done.stdout, done.stderr
+
+    code, said, complaint = run()
+    assert (code, said) == (2, "")
+    assert complaint.startswith("Usage: evm-ledger")
+    assert run("supply") == (
+        2, "", "error: mine.db does not exist; make it with `evm-ledger init`\n",
+    )  # fmt: skip
+    code, said, complaint = run("init", "--symbol", "SCI", "--json")
+    assert (code, complaint) == (0, "")
+    assert json.loads(said)["asset"]["symbol"] == "SCI"
+    assert (folder / "mine.db").exists()
+    assert run("supply") == (0, "0 SCI\n", "")
+    assert run("balance", "alice", "--database", "sqlite:///other.db")[0] == 2
+
+
+def test_the_default_is_a_file_in_the_folder(folder: Path) -> None:
+    assert process("init", folder=folder).returncode == 0
+    assert (folder / "ledger.db").exists()
+
+
+def test_a_reader_that_leaves_early_is_no_news(stocked: Shell, folder: Path) -> None:
+    for number in range(20):
+        stocked.run("account", "create", f"agent-{number}", "--initial-balance", "0")
+    line = f"{PROGRAM} account list --json --database {stocked.database}"
+    script = f"{line} | head -1; {line} | true"
+    done = subprocess.run(
+        ["/bin/bash", "-c", script], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr) == ("[\n", "")
+
+
+def test_a_pipe_that_is_closed_ends_the_program_quietly(stocked: Shell) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "wb") as closed:  # noqa: PTH123 (a descriptor, no path)
+        done = subprocess.run(
+            [PROGRAM, "account", "list", "--database", stocked.database],
+            stdout=closed, stderr=subprocess.PIPE, check=False,
+        )  # fmt: skip
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_a_full_disk_is_said_in_a_line(stocked: Shell) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [PROGRAM, "supply", "--database", stocked.database],
+            stdout=full, stderr=subprocess.PIPE, check=False,
+        )  # fmt: skip
+    assert (done.returncode, done.stderr) == (2, b"error: No space left on device\n")
+
+
+def test_ctrl_c_ends_the_program_quietly(folder: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        running = subprocess.Popen(
+            [PROGRAM, "demo", "--rpc", url], cwd=folder, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+        connection, _ = silent.accept()  # from here on the program waits for an answer
+        running.send_signal(signal.SIGINT)
+        said, complaint = running.communicate(timeout=30)
+        connection.close()
+    assert (running.returncode, said, complaint.strip()) == (130, "", "")
+
+
+LATIN = {
+    "PYTHONUTF8": "0",
+    "PYTHONCOERCECLOCALE": "0",
+    "LC_ALL": "C",
+    "PYTHONIOENCODING": "latin-1",
+}
+ASCII = {**LATIN, "PYTHONIOENCODING": "ascii"}
+
+
+@pytest.mark.parametrize(
+    ("environment", "shown"),
+    [
+        ({"LC_ALL": "C"}, "bo\u0308b \U0001f642"),
+        (ASCII, "bo\\u0308b \\U0001f642"),
+        (LATIN, "bo\\u0308b \\U0001f642"),
+    ],
+)
+def test_a_terminal_that_cannot_encode_it(
+    stocked: Shell, folder: Path, environment: dict[str, str], shown: str
+) -> None:
+    name = "bo\u0308b \U0001f642"
+    stocked.run("mint", "bob", "1", "--reason", name)
+    words = ["--database", stocked.database]
+    done = process("statement", "bob", *words, folder=folder, **environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.endswith(f"{shown}\n")
+    done = process("statement", "bob", *words, "--json", folder=folder, **environment)
+    assert json.loads(done.stdout)[-1]["reason"] == name
+    done = process("balance", name.encode().decode(), *words, folder=folder, **environment)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+
+
+def test_bytes_that_are_no_text(stocked: Shell) -> None:
+    done = subprocess.run(
+        [PROGRAM, "balance", b"\xff\xfe", "--database", stocked.database],
+        capture_output=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.startswith(b"error: INVALID_FIELD: account_id: ")
+    assert done.stderr.count(b"\n") == 1
+
+
+def test_a_terminal_sees_no_bar_for_what_is_quick(stocked: Shell) -> None:
+    ours, theirs = pty.openpty()
+    done = subprocess.run(
+        [PROGRAM, "audit", "--database", stocked.database],
+        stdout=subprocess.PIPE, stderr=theirs, check=False,
+    )  # fmt: skip
+    os.close(theirs)
+    os.set_blocking(ours, False)
+    with pytest.raises((BlockingIOError, OSError)):
+        os.read(ours, 1)
+    os.close(ours)
+    assert done.stdout.startswith(b"ok: ")
