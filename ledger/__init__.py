@@ -34,6 +34,7 @@ from ledger.results import (
     Sealed,
     SealedBatch,
 )
+from ledger.statements import Filters, StatementPage
 
 __all__ = [
     "ISSUER",
@@ -49,6 +50,7 @@ __all__ = [
     "DatabaseFileError",
     "Entry",
     "FieldError",
+    "Filters",
     "Finding",
     "Group",
     "Hash32",
@@ -67,6 +69,7 @@ __all__ = [
     "Rule",
     "Sealed",
     "SealedBatch",
+    "StatementPage",
     "format_amount",
     "parse_amount",
 ]

@@ -8,9 +8,18 @@ from ledger import reads, store
 from ledger.addresses import normalize_account_id
 from ledger.amounts import check_amount
 from ledger.audit import AuditReport, ExpectedHead, run_audit
+from ledger.cursors import Cursor, format_cursor, parse_cursor
 from ledger.errors import FieldError, NotFoundError, RefusedError, Rule
 from ledger.model import ISSUER
 from ledger.sealing import read_seals
+from ledger.statements import (
+    Filters,
+    StatementPage,
+    balance_after,
+    check_limit,
+    read_page,
+    span_of,
+)
 from ledger.times import microseconds
 
 if TYPE_CHECKING:
@@ -143,6 +152,68 @@ class Reader:
             if not page:
                 return
             after = page[-1].seq
+
+    def statement_page(
+        self,
+        account_id: str,
+        *,
+        asset: str | None = None,
+        cursor: str | None = None,
+        limit: int = 50,
+        newest_first: bool = False,
+        filters: Filters | None = None,
+    ) -> StatementPage:
+        """Return a page of an account's entries, and a cursor to the next one.
+
+        A page examines a bounded number of entries, so with filters it may be short and still
+        have a cursor: go on with it until there is none. Cursors stay valid for ever.
+
+        Raises:
+            NotFoundError: UNKNOWN_ACCOUNT.
+            FieldError: naming the cursor, limit or filter that is wrong.
+        """
+        chosen, counted = filters or Filters(), self.asset(asset)
+        own = self.account(account_id).account_id
+        check_limit(limit)
+        with self._transactions.snapshot() as connection:
+            last = store.read_head(connection, counted.number).seq
+            span = span_of(connection, counted, chosen, last, newest_first=newest_first)
+            if cursor is not None:
+                start = parse_cursor(cursor, counted.id, own, newest_first=newest_first)
+                span = span.after(start.seq)
+            entries, end = read_page(
+                connection,
+                counted,
+                self.identity.pepper,
+                own,
+                span=span,
+                filters=chosen,
+                limit=limit,
+            )
+        following = end and format_cursor(Cursor(end, newest_first), counted.id, own)
+        return StatementPage(tuple(entries), following or None)
+
+    def balance_at(self, account_id: str, at: int | datetime, asset: str | None = None) -> int:
+        """Return what an account had right after entry `at` (a seq), or at an instant.
+
+        The answer for an instant is final once the journal's head is later than it: an entry
+        posted meanwhile may still carry an earlier time.
+
+        Raises:
+            NotFoundError: UNKNOWN_ACCOUNT.
+            FieldError: `at` is above the head, or an instant without an offset.
+        """
+        counted, own = self.asset(asset), self.account(account_id).account_id
+        with self._transactions.snapshot() as connection:
+            last = store.read_head(connection, counted.number).seq
+            if isinstance(at, int):
+                seq = check_amount(at, "at")
+                if seq > last:
+                    raise FieldError("at", f"is {seq}, but the journal ends at {last}")
+            else:
+                moment = microseconds(at, "at")
+                seq = reads.first_seq_since(connection, counted, last, moment + 1) - 1
+            return balance_after(connection, counted, own, seq)
 
     def entries(
         self, asset: str | None = None, first: int = 1, last: int | None = None

@@ -80,6 +80,14 @@ def read(ledger: Ledger) -> None:
     assert_type(ledger.head("SCI"), core.JournalHead)
 
 
+def page(ledger: Ledger) -> None:
+    found = ledger.statement_page("alice", filters=core.Filters(reason_prefix="earn:"), limit=10)
+    assert_type(found, core.StatementPage)
+    assert_type(found.entries, tuple[core.Entry, ...])
+    assert_type(found.cursor, str | None)
+    assert_type(ledger.balance_at("alice", 3), int)
+
+
 def seal_and_audit(ledger: Ledger) -> None:
     sealed = ledger.seal()
     assert_type(sealed, core.Sealed | None)
