@@ -170,16 +170,14 @@ class Transactions:
         account_id, address, created_at = outcome.first_account
         values = {"id": account_id, "address": address, "zero": bytes(20), "at": created_at}
         trial = connection.begin_nested()
-        made = connection.execute(
+        connection.execute(
             text(
                 "INSERT INTO token_accounts (account_id, address, registrar, derived, created_at, "
                 "updated_at) VALUES (:id, :address, :zero, false, :at, :at) ON CONFLICT DO NOTHING"
             ),
             values,
-        ).rowcount
+        )
         trial.rollback()
-        if made:
-            return False
         found = connection.execute(
             text("SELECT created_at FROM token_accounts WHERE account_id = :id"), values
         ).scalar_one_or_none()

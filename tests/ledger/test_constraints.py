@@ -11,7 +11,7 @@ import pytest
 from ledger import ISSUER, MAX_AMOUNT, CorruptError, Kind, Ledger, Movement, RefusedError, Rule
 from ledger.model import Hash32
 from ledger.tables import metadata
-from tests.ledger.support import Raw, attacker, dump, economy, raw, rewrite_schema
+from tests.ledger.support import Raw, dump, economy, raw, rewrite_schema, unchanged
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -272,13 +272,14 @@ def test_the_rules_refuse_without_the_database(
 
 
 def test_what_is_staked_cannot_be_spent(url: str) -> None:
-    with attacker(url) as database:
+    without_constraints(url)
+    with raw(url) as database:
         database.run(
             "UPDATE token_balances SET total_staked = ? WHERE account_id = 'alice'",
             database.amount(900),
         )
     with Ledger.open(url) as ledger:
-        with pytest.raises(RefusedError) as refusal:
+        with unchanged(url), pytest.raises(RefusedError) as refusal:
             ledger.transfer("alice", "bob", 100)
         assert refusal.value.rule == Rule.INSUFFICIENT_AVAILABLE
         assert ledger.transfer("alice", "bob", 99).balance_after_from == 900
