@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from bridge.errors import (
     TransactionError,
     WrongChainError,
 )
+from bridge.strict import MAX_RECURSION
 from ledger.model import Address, Hash32
 
 if TYPE_CHECKING:
@@ -140,15 +142,19 @@ class Chain:
             NoAnswerError: no answer, or one that is not JSON-RPC.
             RpcError: the node's own error.
         """
+        limit = sys.getrecursionlimit()
         try:
+            sys.setrecursionlimit(min(limit, MAX_RECURSION))  # see `bridge.strict.load_json`
             answer: Any = self._provider.make_request(RPCEndpoint(method), list(parameters))
         except OSError as error:  # every error of the HTTP library is one
             reason = type(error).__name__
             raise NoAnswerError(
                 f"{self.name} does not answer ({reason}): is the node up?"
             ) from None
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, RecursionError):
             answer = None
+        finally:
+            sys.setrecursionlimit(limit)
         if not isinstance(answer, dict) or ("result" in answer) == ("error" in answer):
             raise NoAnswerError(f"{self.name} does not answer in JSON-RPC: is that a node's URL?")
         if "error" in answer:

@@ -24,8 +24,8 @@ Reader: TypeAlias = Callable[[object], Any]
 """Returns a field's value, or raises ValueError saying what it must be."""
 
 _MAX_INT: Final = 2**63 - 1
-_MAX_RECURSION: Final = 1_000
-"""Python's own default."""
+MAX_RECURSION: Final = 1_000
+"""Python's own default, which holds while JSON of others is read."""
 _KINDS: Final = {kind.value: kind for kind in Kind}
 
 
@@ -158,7 +158,7 @@ def load_json(place: Place, text: bytes) -> Any:  # noqa: ANN401 (JSON is anythi
     # than the stack holds, and nested JSON would end the process (Python 3.11).
     limit = sys.getrecursionlimit()
     try:
-        sys.setrecursionlimit(min(limit, _MAX_RECURSION))
+        sys.setrecursionlimit(min(limit, MAX_RECURSION))
         return json.loads(
             text.decode(), object_pairs_hook=unique, parse_constant=refuse, parse_float=refuse
         )

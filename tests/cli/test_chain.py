@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import json
 import re
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from eth_account import Account
 
+from tests.cli.shell import process
 from tests.ledger.support import attacker
 
 if TYPE_CHECKING:
@@ -91,6 +94,29 @@ def test_a_node_that_is_not_the_one(
     online: Shell, command: str, words: list[str], says: str
 ) -> None:
     assert says in online.fails("chain", command, *words)
+
+
+def test_a_node_that_answers_with_nothing_but_brackets(stocked: Shell, folder: Path) -> None:
+    """In a process of its own, which would end by a signal."""
+
+    class Brackets(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"[" * 1_000_000)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Brackets) as server:
+        answering = threading.Thread(target=server.handle_request)
+        answering.start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        words = ["chain", "verify", "--rpc", url, "--database", stocked.database]
+        done = process(*words, folder=folder)
+        answering.join()
+    assert done.returncode == 2
+    assert "does not answer in JSON-RPC: is that a node's URL?" in done.stderr
 
 
 @pytest.mark.parametrize("command", ["replay", "verify"])
