@@ -6,6 +6,7 @@ The alterations are an attacker's who owns the database: no trigger and no check
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +15,13 @@ import pytest
 from ledger import FieldError, Group, Hash32, Kind, Ledger, Movement
 from ledger.ids import next_head
 from ledger.tables import metadata
-from tests.ledger.support import TABLES, Raw, attacker, create
+from tests.ledger.support import START, TABLES, Clock, Raw, attacker, create
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ledger import AuditReport
+    from tests.support.postgres import PostgresServer
 
 DOC = Path(__file__).parents[2] / "docs" / "audit.md"
 
@@ -67,7 +71,7 @@ def found(ledger: Ledger, **options: Any) -> tuple[str, str]:  # noqa: ANN401 (o
     return finding.table, finding.row
 
 
-def history(url: str) -> Ledger:
+def write_history(url: str) -> None:
     """Make two journals with every kind of row, three seals and a tail that is not sealed."""
     ledger = create(url)
     ledger.create_asset("SCI", "Science", 18)
@@ -86,7 +90,43 @@ def history(url: str) -> Ledger:
     ledger.transfer("bob", "alice", 3, asset="SCI")
     ledger.seal()
     ledger.burn("bob", 1, asset="B")
-    return ledger
+    ledger.close()
+
+
+@pytest.fixture(scope="session")
+def sqlite_history(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the file of a ledger with the history, to copy."""
+    path = tmp_path_factory.mktemp("history") / "ledger.db"
+    write_history(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_history(postgres_server: PostgresServer) -> str:
+    """Return the name of a database with the history, to copy."""
+    name = postgres_server.create_database()
+    write_history(postgres_server.url(name))
+    return name
+
+
+@pytest.fixture
+def sqlite_url(sqlite_history: Path, tmp_path: Path) -> str:
+    """Return a SQLite file with the history, this test's own."""
+    shutil.copy(sqlite_history, tmp_path / "ledger.db")
+    return f"sqlite:///{tmp_path / 'ledger.db'}"
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer, postgres_history: str) -> Iterator[str]:
+    """Return a PostgreSQL database with the history, this test's own."""
+    name = postgres_server.create_database(template=postgres_history)
+    yield postgres_server.url(name)
+    postgres_server.drop_database(name)
+
+
+def history(url: str) -> Ledger:
+    """Open the copy that a test was given."""
+    return Ledger.open(url, clock=Clock(START + 10**9))
 
 
 # --- one value of one row ---
