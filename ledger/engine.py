@@ -105,12 +105,13 @@ def open_engine(url: str, *, lock_timeout: float, create: bool = False) -> Engin
 
 
 def _parsed(url: str) -> URL:
-    """Return the parts of a database URL. Raises FieldError."""
+    """Return the parts of a database URL. Raises FieldError, which never repeats a password."""
     try:
         return make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
+        shown = "it" if "@" in url else repr(url)
         raise FieldError(
-            "database", f"{url!r} is no database URL; use sqlite:///ledger.db or postgresql://..."
+            "database", f"{shown} is no database URL; use sqlite:///ledger.db or postgresql://..."
         ) from None
 
 
