@@ -334,9 +334,8 @@ class BatchCheck:
             return
         batch = self._next.batch
         if not self._entries:
-            row = self._row()
-            same("token_batches", row, "number", self.end.number + 1, batch.number)
-            same("token_batches", row, "first_seq", entry.seq, batch.first_seq)
+            same("token_batches", self._row(), "number", self.end.number + 1, batch.number)
+            same("token_batches", self._row(), "first_seq", entry.seq, batch.first_seq)
         self._entries.append(entry)
         if entry.seq == batch.last_seq:
             self._prove(self._next, self._row())
@@ -366,10 +365,9 @@ class BatchCheck:
         """Refuse batches over entries that do not exist. Raises FoundError."""
         if self._next is not None:
             batch = self._next.batch
-            row = self._row()
-            same("token_batches", row, "number", self.end.number + 1, batch.number)
+            same("token_batches", self._row(), "number", self.end.number + 1, batch.number)
             last = self.end.last_seq + len(self._entries)
-            same("token_batches", row, "last_seq", f"at most {last}", str(batch.last_seq))
+            same("token_batches", self._row(), "last_seq", f"at most {last}", str(batch.last_seq))
 
 
 @dataclass(slots=True)

@@ -420,7 +420,7 @@ def head_0(ledger: Ledger) -> bytes:
 @pytest.mark.parametrize(
     "expected", [{"SCI": (-1, bytes(32))}, {"SCI": (1, b"")}, {"SCI": (1.0, bytes(32))}], ids=repr
 )
-def test_what_is_no_head_is_refused(sqlite_url: str, expected: Any) -> None:  # noqa: ANN401
+def test_what_is_no_head_is_refused(sqlite_url: str, expected: Any) -> None:  # noqa: ANN401 (of any type)
     with history(sqlite_url) as ledger, pytest.raises(FieldError, match="expect_heads"):
         ledger.audit(expect_heads=expected)
 

@@ -29,7 +29,7 @@ from ledger import (
     Sealed,
 )
 from ledger.model import ZERO_ADDRESS, ZERO_HASH
-from tests.ledger.support import PEPPER, create, dump, raw
+from tests.ledger.support import PEPPER, Anything, create, dump, raw
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -161,23 +161,23 @@ def file_of(url: str) -> Path:
     return Path(str(make_url(url).database))
 
 
-def put(rows: list[Any], position: int, **changes: object) -> None:
+def put(rows: list[Any], position: int, **changes: Anything) -> None:
     rows[position] = dataclasses.replace(rows[position], **changes)
 
 
-def put_batch(contents: Contents, position: int, **changes: object) -> None:
+def put_batch(contents: Contents, position: int, **changes: Anything) -> None:
     """Alter the first batch of a seal: its model where the field is there, else its own row."""
     sealed = contents.seals[position]
     stored = sealed.batches[0]
     inner = {key: value for key, value in changes.items() if hasattr(stored.batch, key)}
     outer = {key: value for key, value in changes.items() if key not in inner}
-    batch = dataclasses.replace(stored.batch, **inner)  # type: ignore[arg-type]
-    altered = dataclasses.replace(stored, batch=batch, **outer)  # type: ignore[arg-type]
+    batch = dataclasses.replace(stored.batch, **inner)
+    altered = dataclasses.replace(stored, batch=batch, **outer)
     put(contents.seals, position, batches=(altered, *sealed.batches[1:]))
 
 
-def put_seal(contents: Contents, position: int, **changes: object) -> None:
-    seal = dataclasses.replace(contents.seals[position].seal, **changes)  # type: ignore[arg-type]
+def put_seal(contents: Contents, position: int, **changes: Anything) -> None:
+    seal = dataclasses.replace(contents.seals[position].seal, **changes)
     put(contents.seals, position, seal=seal)
 
 
@@ -196,13 +196,13 @@ def entry_changes() -> dict[str, object]:
     }  # fmt: skip
 
 
+def in_entry(field: str, value: object) -> Callable[[Contents], object]:
+    """Return the change of one field of one entry."""
+    return lambda it: put(it.entries["SCI"], 2, **{field: value})
+
+
 TAMPERED: dict[str, Callable[[Contents], object]] = {
-    **{
-        f"entry {field}": lambda it, field=field, value=value: put(  # type: ignore[misc]
-            it.entries["SCI"], 2, **{field: value}
-        )
-        for field, value in entry_changes().items()
-    },
+    **{f"entry {field}": in_entry(field, value) for field, value in entry_changes().items()},
     "entry missing": lambda it: it.entries["SCI"].pop(3),
     "first entry missing": lambda it: it.entries["SCI"].pop(0),
     "sealed tail missing": lambda it: it.entries["SCI"].__delitem__(slice(5, None)),
