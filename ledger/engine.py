@@ -46,6 +46,7 @@ _MEANINGS: tuple[tuple[type[LedgerError], set[str], tuple[str, ...], str], ...] 
         ("database is locked",),
         "another writer held the journal for too long; try again",
     ),
+    (BusyError, {"57014", "25P03", "25P04"}, (), "the database stopped it for time; try again"),
     (ConflictError, _CONFLICT_STATES, (), "the database chose another transaction; run it again"),
     (
         DatabaseFileError,
@@ -79,9 +80,9 @@ _MEANINGS: tuple[tuple[type[LedgerError], set[str], tuple[str, ...], str], ...] 
     ),
     (
         DatabaseFileError,
-        set(),
+        {"53000", "53100", "53200", "53300", "53400"},
         ("disk is full", "disk I/O error"),
-        "the disk does not take it; make room",
+        "the server or its disk is full; make room",
     ),
     (CorruptError, set(), ("append-only",), "entries are never changed"),
     (DatabaseFileError, _LOST_STATES, (), "the database does not answer"),
@@ -134,6 +135,7 @@ def _sqlite_engine(url: URL, lock_timeout: float, *, create: bool) -> Engine:
     engine = create_engine(
         url.set(drivername="sqlite"),
         isolation_level=None,
+        hide_parameters=True,  # the pepper is one
         connect_args={"timeout": lock_timeout},
         pool_size=32,
     )
@@ -181,6 +183,7 @@ def _postgresql_engine(url: URL, lock_timeout: float) -> Engine:
     )
     engine = create_engine(
         url,
+        hide_parameters=True,  # the pepper is one
         connect_args={"options": options, "application_name": "evm-ledger"},
         pool_size=32,
         max_overflow=64,
@@ -208,7 +211,7 @@ def translated_errors(what: str) -> Iterator[None]:
 
 
 def _translated(error: DBAPIError, what: str) -> Exception:
-    """Return the error of this package that `error` is, or `error` itself."""
+    """Return the error of this package that `error` is."""
     state = str(getattr(error.orig, "sqlstate", None))
     text = str(error.orig).strip().split("\n")[0]
     for kind, states, words, advice in _MEANINGS:
@@ -216,7 +219,7 @@ def _translated(error: DBAPIError, what: str) -> Exception:
             return kind(f"{what}: {advice} ({text})")
     if error.connection_invalidated or _unreachable(error):
         return DatabaseFileError(f"{what}: the database does not answer ({text})")
-    return error
+    return DatabaseFileError(f"{what}: the database refused it ({text})")
 
 
 def _unreachable(error: DBAPIError) -> bool:

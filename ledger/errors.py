@@ -17,6 +17,8 @@ class Rule(StrEnum):
     """A value has the wrong type, length, range or form; the error names the field."""
     READ_ONLY = auto()
     """The ledger was imported without its pepper: it can be read and verified, not posted to."""
+    KEY_REUSED = auto()
+    """The idempotency key was used before, for another request."""
     ASSET_REQUIRED = auto()
     """The ledger has several assets (or none) and the call names none."""
     UNKNOWN_ASSET = auto()
@@ -29,8 +31,6 @@ class Rule(StrEnum):
     """A group has more than 1,000 entries."""
     CLOCK_AHEAD = auto()
     """The caller's clock is more than 60 seconds ahead of the database's."""
-    KEY_REUSED = auto()
-    """The idempotency key was used before, for another request."""
     TIME_PASSED = auto()
     """An import posts at a time that the journal has passed: it goes into an empty journal."""
     ACCOUNT_EXISTS = auto()
@@ -49,6 +49,8 @@ class Rule(StrEnum):
     """The mint would take the total supply past 2**256 - 1."""
     TOTAL_OVERFLOW = auto()
     """The movement would take an account's total earned or spent past 2**256 - 1."""
+    CAUSE_REUSED = auto()
+    """An entry was read from the same place on a chain before: one log is one entry."""
 
 
 class LedgerError(Exception):

@@ -21,6 +21,7 @@ from ledger.keys import address_of_key
 from ledger.model import ISSUER, ZERO_ADDRESS, ZERO_HASH, Address, AssetTerms, Hash32
 from ledger.restore import write_restore
 from ledger.results import Account, Asset, Identity
+from ledger.rules import check_clock
 from ledger.schema import check_revision, current_revision, migrate
 from ledger.tables import assets
 from ledger.texts import check_symbol, check_text
@@ -37,12 +38,26 @@ POSTGRESQL_TIMEOUT = 10.0
 SQLITE_TIMEOUT = 60.0
 """Seconds that a writer waits for another, unless told otherwise."""
 
+SHORTEST_TIMEOUT = 0.001
+LONGEST_TIMEOUT = 86_400.0
+"""Seconds that a writer may be told to wait."""
+
 
 def transactions_at(url: str, lock_timeout: float | None, *, create: bool = False) -> Transactions:
     """Return the transactions of the database at `url`."""
     default = POSTGRESQL_TIMEOUT if sqlite_path(url) is None else SQLITE_TIMEOUT
-    timeout = default if lock_timeout is None else lock_timeout
+    timeout = default if lock_timeout is None else _checked_timeout(lock_timeout)
     return Transactions(open_engine(url, lock_timeout=timeout, create=create))
+
+
+def _checked_timeout(seconds: object) -> float:
+    """Return a wait that ends. Raises FieldError (to PostgreSQL, 0 means to wait for ever)."""
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        raise FieldError("lock_timeout", f"must be seconds, not {type(seconds).__name__}")
+    if not SHORTEST_TIMEOUT <= seconds <= LONGEST_TIMEOUT:
+        limits = f"{SHORTEST_TIMEOUT} .. {LONGEST_TIMEOUT:.0f}"
+        raise FieldError("lock_timeout", f"must be within {limits} seconds, not {seconds}")
+    return float(seconds)
 
 
 def found(
@@ -61,7 +76,8 @@ def found(
     """
     pepper = pepper or Hash32(secrets.token_bytes(32))
     with _new_ledger(url, lock_timeout) as connection:
-        now = clock() if clock else dialect_of(connection).now(connection)
+        database_now = dialect_of(connection).now(connection)
+        now = check_clock(clock(), database_now) if clock else database_now
         identity = identity_of(ledger_id or Hash32(secrets.token_bytes(32)), pepper, registrar, now)
         _write_settings(connection, identity)
         store.write_accounts(connection, [_issuer(now)], with_blind=False)

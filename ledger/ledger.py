@@ -160,8 +160,9 @@ class Ledger(Reader):
         `operator` may replay it on a chain, and is part of the token's address there.
 
         Raises:
-            FieldError, RefusedError: ASSET_EXISTS.
+            FieldError, RefusedError: ASSET_EXISTS, READ_ONLY.
         """
+        self._check_writable()
         with self._transactions.writing("create the asset") as connection:
             asset = add_asset(
                 connection,
@@ -231,10 +232,15 @@ class Ledger(Reader):
 
         Raises:
             FieldError: naming the field of a wrong type, range or form.
+            FieldError: an account is the issuer: use `mint` and `burn`, so that a name which came
+                from outside can never create tokens.
             NotFoundError: UNKNOWN_ACCOUNT, UNKNOWN_ASSET.
             RefusedError: INSUFFICIENT_AVAILABLE, SAME_ACCOUNT, AMOUNT_ZERO, KEY_REUSED, ...
             BusyError: another writer held the journal for too long.
         """
+        for field, account_id in (("from_account", from_account), ("to_account", to_account)):
+            if account_id == ISSUER:
+                raise FieldError(field, f"is the issuer {ISSUER!r}; use mint or burn")
         item = Movement(
             from_account,
             to_account,
@@ -265,17 +271,18 @@ class Ledger(Reader):
         Raises:
             As `transfer`, and RefusedError: SUPPLY_OVERFLOW.
         """
-        return self.transfer(
+        item = Movement(
             ISSUER,
             account_id,
             amount,
-            asset=asset,
-            reason=reason,
-            reference_type=reference_type,
-            reference_id=reference_id,
-            memo=memo,
-            idempotency_key=idempotency_key,
+            asset,
+            reason,
+            reference_type,
+            reference_id,
+            memo,
+            idempotency_key,
         )
+        return self._one(item).entries[0]
 
     def burn(
         self,
@@ -294,17 +301,18 @@ class Ledger(Reader):
         Raises:
             As `transfer`.
         """
-        return self.transfer(
+        item = Movement(
             account_id,
             ISSUER,
             amount,
-            asset=asset,
-            reason=reason,
-            reference_type=reference_type,
-            reference_id=reference_id,
-            memo=memo,
-            idempotency_key=idempotency_key,
+            asset,
+            reason,
+            reference_type,
+            reference_id,
+            memo,
+            idempotency_key,
         )
+        return self._one(item).entries[0]
 
     def post_many(self, items: Iterable[Item]) -> list[Receipt | RefusedError]:
         """Post movements, groups and accounts; return each one's own receipt or refusal, in order.
@@ -346,6 +354,16 @@ class Ledger(Reader):
         results = self._post(self._symbols(run), run, times) if run else []
         return [result for result in results if isinstance(result, Receipt)]
 
+    def _check_writable(self) -> Hash32:
+        """Return the pepper, without which nothing can be posted. Raises READ_ONLY."""
+        if self.identity.pepper is None:
+            raise RefusedError(
+                Rule.READ_ONLY,
+                "this ledger was imported without its pepper: it can be read, not posted to; "
+                "import it with `--secrets FILE`",
+            )
+        return self.identity.pepper
+
     def _one(self, item: Item) -> Receipt:
         """Post one item; raise its refusal."""
         result = self._run([item], max(1, len(movements_of(item))))[0]
@@ -355,9 +373,10 @@ class Ledger(Reader):
 
     def _run(self, items: Sequence[Item], weight: int) -> list[Receipt | RefusedError]:
         """Post `items` in one commit, with whatever else waits for the same journals."""
-        if self.identity.pepper is None:
-            refusal = "this ledger was imported without its pepper: it can be read, not posted to"
-            return [RefusedError(Rule.READ_ONLY, refusal) for _ in items]
+        try:
+            self._check_writable()
+        except RefusedError as refusal:
+            return [refusal for _ in items]
         return self._writer.post(self._symbols(items), items, weight)
 
     def _symbols(self, items: Iterable[Item]) -> tuple[str, ...]:
@@ -374,10 +393,15 @@ class Ledger(Reader):
         self, symbols: tuple[str, ...], items: Sequence[Item], times: tuple[int, ...] = ()
     ) -> list[Receipt | RefusedError]:
         """Post `items` while the journals of `symbols` are locked."""
-        pepper = self.identity.pepper
-        if pepper is None:
-            raise RefusedError(Rule.READ_ONLY, "the ledger has no pepper")
-        run = Run(self.identity, pepper, self._known_assets(), items, self._clock, symbols, times)
+        run = Run(
+            self.identity,
+            self._check_writable(),
+            self._known_assets(),
+            items,
+            self._clock,
+            symbols,
+            times,
+        )
         return self._transactions.post(run)
 
     # --- sealing ------------------------------------------------------------------------------

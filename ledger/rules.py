@@ -18,6 +18,7 @@ from ledger.addresses import (
     create2_address,
     entry_blind,
 )
+from ledger.amounts import check_uint
 from ledger.balances import NOTHING, BalanceState, credited, debited, issued, returned
 from ledger.encoding import ledger_domain
 from ledger.errors import NotFoundError, RefusedError, Rule
@@ -108,12 +109,12 @@ class Decisions:
     def _decided(self, item: Item, at: int | None) -> Receipt:
         """Check the rules in their order; the first that applies refuses."""
         movements = movements_of(item)
+        if item.idempotency_key in self.keys:
+            return self._repeated(item, movements)
         symbols = [self._symbol(movement.asset) for movement in movements]
         if isinstance(item, Group):
             _check_group(item)
         request = request_hash(item, symbols) if item.idempotency_key else b""
-        if item.idempotency_key in self.keys:
-            return self._repeated(item.idempotency_key, request)
         if isinstance(item, OpenAccount):
             receipt = self._opened(item, symbols, at)
         else:
@@ -123,10 +124,16 @@ class Decisions:
             self.new_keys[item.idempotency_key] = self.keys[item.idempotency_key]
         return receipt
 
-    def _repeated(self, key: str, request: bytes) -> Receipt:
-        """Return the first result of `key`, marked, if the request is the same."""
+    def _repeated(self, item: Item, movements: Sequence[Movement]) -> Receipt:
+        """Return the first result of the key, marked, if the request is the same.
+
+        Without an asset it means that of then, whatever assets there are now.
+        """
+        key = item.idempotency_key
         known = self.keys[key]
-        if known.request != request:
+        then = known.receipt.entries[0].asset if known.receipt.entries else ""
+        symbols = [then if m.asset is None else m.asset for m in movements]
+        if known.request != request_hash(item, symbols):
             raise RefusedError(
                 Rule.KEY_REUSED, f"key {key!r} was used for another request; choose a new key"
             )
@@ -338,9 +345,10 @@ def check_clock(now: int, database_now: int) -> int:
     """Return `now` if it is not too far ahead of the database's clock.
 
     Raises:
+        FieldError: the clock gave something else than microseconds.
         RefusedError: CLOCK_AHEAD; one bad host would otherwise move time for all.
     """
-    if now > database_now + MAX_CLOCK_AHEAD:
+    if check_uint(now, 63, "clock") > database_now + MAX_CLOCK_AHEAD:
         ahead = (now - database_now) / 1e6
         raise RefusedError(
             Rule.CLOCK_AHEAD, f"this clock is {ahead:.0f} s ahead of the database's; set it right"

@@ -14,6 +14,7 @@ from ledger.ids import first_head
 from ledger.merkle import Frontier
 from ledger.model import ZERO_HASH, Batch, Hash32, Seal
 from ledger.results import Asset, Entry, JournalHead, Sealed, SealedBatch
+from ledger.rules import check_clock
 from ledger.tables import batches, seals, settings
 from ledger.weights import MAX_ENTRIES
 
@@ -52,7 +53,8 @@ def seal_next(
         make_batch(identity.domain, assets[symbol], ends[symbol], entries, number)
         for symbol, entries in taken.items()
     ]
-    now = clock() if clock else dialect_of(connection).now(connection)
+    database_now = dialect_of(connection).now(connection)
+    now = check_clock(clock(), database_now) if clock else database_now
     latest = max(entries[-1].timestamp for entries in taken.values())
     timestamp = max(now, latest + 1, last.seal.timestamp + 1 if last else 0)
     sealed = make_seal(identity.domain, number, last.id if last else ZERO_HASH, timestamp, made)

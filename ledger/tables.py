@@ -165,6 +165,13 @@ ledger = Table(
     Index("token_ledger_to", "asset", "to_account", "seq"),
     Index("token_ledger_id", "id", postgresql_using="hash"),
     Index(
+        "token_ledger_chain_cause",
+        "cause",
+        unique=True,
+        postgresql_where=text("origin = 'chain'"),
+        sqlite_where=text("origin = 'chain'"),
+    ),
+    Index(
         "token_ledger_reference",
         "reference_type",
         "reference_id",

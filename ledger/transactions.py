@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import random
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from sqlalchemy import text
@@ -51,6 +52,8 @@ _RULES = {
     "token_ledger_two_accounts": Rule.SAME_ACCOUNT,
     "token_ledger_amount_positive": Rule.AMOUNT_ZERO,
     "token_ledger_amount_range": Rule.INVALID_FIELD,
+    "token_ledger_chain_cause": Rule.CAUSE_REUSED,
+    "token_ledger.cause": Rule.CAUSE_REUSED,
 }
 """What a violated constraint of this name says, should a check in Python ever be missing."""
 
@@ -61,17 +64,25 @@ class Transactions:
 
     engine: Engine
     retries: int = 0
+    _process: int = field(default_factory=os.getpid)
+
+    def _connected(self) -> Connection:
+        """Return a connection of this process: a fork must not share its parent's sockets."""
+        if self._process != os.getpid():
+            self.engine.dispose(close=False)
+            self._process = os.getpid()
+        return self.engine.connect()
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Give a connection in a transaction that changes nothing."""
-        with translated_errors("read"), self.engine.connect() as connection, connection.begin():
+        with translated_errors("read"), self._connected() as connection, connection.begin():
             yield connection
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
         """Give a connection whose every statement sees the same moment, and changes nothing."""
-        with translated_errors("read"), self.engine.connect() as plain:
+        with translated_errors("read"), self._connected() as plain:
             postgresql = plain.dialect.name == "postgresql"
             level = {"isolation_level": "REPEATABLE READ"} if postgresql else {}
             connection = plain.execution_options(**level)
@@ -99,7 +110,7 @@ class Transactions:
     @contextmanager
     def _begun(self) -> Iterator[Connection]:
         """Give a connection that may write, without translating errors."""
-        with self.engine.connect() as plain:
+        with self._connected() as plain:
             connection = plain.execution_options(ledger_writes=True)
             with connection.begin():
                 _check_isolation(connection)

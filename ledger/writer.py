@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import deque
 from dataclasses import dataclass, field
@@ -73,6 +74,7 @@ class Writer:
         self._post = post
         self._lanes: WeakValueDictionary[Symbols, _Lane] = WeakValueDictionary()
         self._guard = threading.Lock()
+        self._process = os.getpid()
 
     def post(
         self, symbols: Symbols, items: Sequence[Item], weight: int
@@ -95,6 +97,9 @@ class Writer:
 
     def _lane(self, symbols: Symbols) -> _Lane:
         """Return the lane of `symbols`, which lives while somebody uses it."""
+        if self._process != os.getpid():  # a fork: the threads that held these are not here
+            self._guard, self._lanes = threading.Lock(), WeakValueDictionary()
+            self._process = os.getpid()
         with self._guard:
             lane = self._lanes.get(symbols)
             if lane is None:

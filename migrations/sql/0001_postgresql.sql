@@ -116,6 +116,8 @@ CREATE TABLE token_ledger (
     CONSTRAINT token_ledger_amount_positive CHECK (origin = 'chain' OR amount > 0)
 );
 
+CREATE UNIQUE INDEX token_ledger_chain_cause ON token_ledger (cause) WHERE origin = 'chain';
+
 CREATE INDEX token_ledger_from ON token_ledger (asset, from_account, seq);
 
 CREATE INDEX token_ledger_id ON token_ledger USING hash (id);

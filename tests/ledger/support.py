@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing, contextmanager
+from itertools import count
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import psycopg
 from sqlalchemy import make_url
 
 from ledger import Hash32, Ledger, RefusedError
+from ledger.ids import chain_cause
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -56,6 +58,14 @@ def economy(url: str, *accounts: str, balance: int = 1_000, **options: Any) -> L
     for account in accounts:
         ledger.create_account(account, balance)
     return ledger
+
+
+_LOGS = count()
+
+
+def place() -> Hash32:
+    """Return the place of one more log on a chain: no two entries are read from one."""
+    return chain_cause(1, bytes(32), next(_LOGS))
 
 
 def accepted(result: Receipt | RefusedError) -> Receipt:

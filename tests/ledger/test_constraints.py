@@ -9,9 +9,8 @@ import psycopg
 import pytest
 
 from ledger import ISSUER, MAX_AMOUNT, CorruptError, Kind, Ledger, Movement, RefusedError, Rule
-from ledger.model import Hash32
 from ledger.tables import metadata
-from tests.ledger.support import Raw, dump, economy, raw, rewrite_schema, unchanged
+from tests.ledger.support import Raw, dump, economy, place, raw, rewrite_schema, unchanged
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -346,12 +345,11 @@ def test_of_a_run_the_database_refuses_only_the_row_it_is_against(url: str, name
 
 
 def test_chain_entries_pass_the_constraints(url: str) -> None:
-    cause = Hash32(b"\x01" * 32)
     with Ledger.open(url) as ledger:
         results = ledger.post_many(
             [
-                Movement("alice", "alice", 1, kind=Kind.CHAIN, cause=cause),
-                Movement("alice", "bob", 0, kind=Kind.CHAIN, cause=cause),
+                Movement("alice", "alice", 1, kind=Kind.CHAIN, cause=place()),
+                Movement("alice", "bob", 0, kind=Kind.CHAIN, cause=place()),
             ]
         )
         assert not any(isinstance(result, RefusedError) for result in results)

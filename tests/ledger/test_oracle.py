@@ -11,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger import ISSUER, MAX_AMOUNT, Group, Kind, Ledger, Movement, RefusedError, Rule
-from ledger.ids import chain_cause
-from tests.ledger.support import accepted, economy, unchanged
+from tests.ledger.support import accepted, economy, place, unchanged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 
 ACCOUNTS = ("a", "b", "c")
 PLAYERS = (*ACCOUNTS, ISSUER)
-CAUSE = chain_cause(1, bytes(32), 0)
 
 amounts = st.one_of(
     st.integers(0, 30), st.integers(0, MAX_AMOUNT), st.integers(MAX_AMOUNT - 3, MAX_AMOUNT)
@@ -100,7 +98,7 @@ def world(database_url: str) -> Iterator[World]:
 
 def item(asset: str, moves: list[Move]) -> Movement | Group:
     movements = tuple(
-        Movement(source, target, amount, asset, kind=Kind.CHAIN, cause=CAUSE)
+        Movement(source, target, amount, asset, kind=Kind.CHAIN, cause=place())
         if from_chain
         else Movement(source, target, amount, asset)
         for source, target, amount, from_chain in moves

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from ledger import Group, Kind, Ledger, Movement, OpenAccount, Sealed
 from ledger.ids import batch_id, first_head, seal_id
 from ledger.merkle import Frontier, root
-from ledger.model import ZERO_HASH, Hash32
+from ledger.model import ZERO_HASH
 from ledger.weights import MAX_BYTES, MAX_ENTRIES, MAX_GAS, Weight
-from tests.ledger.support import Clock, accepted, attacker, create, economy, unchanged
+from tests.ledger.support import Clock, accepted, attacker, create, economy, place, unchanged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -228,8 +228,7 @@ def test_any_history_is_sealed_in_order(world: Ledger, history: list[str | list[
             world.seal()
             continue
         movements = tuple(
-            Movement("alice", "alice", 0, asset, kind=Kind.CHAIN, cause=Hash32(b"\x01" * 32))
-            for asset in step
+            Movement("alice", "alice", 0, asset, kind=Kind.CHAIN, cause=place()) for asset in step
         )
         accepted(world.post_many([Group(movements)])[0])
     check_seals(world, complete=False)
