@@ -7,12 +7,8 @@ import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
 from urllib.parse import urlsplit
-
-from requests import Session
-from web3 import HTTPProvider
-from web3.types import RPCEndpoint
 
 from bridge.codec import Log, quantity
 from bridge.errors import (
@@ -29,6 +25,8 @@ from ledger.model import Address, Hash32
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from types import TracebackType
+
+    from web3.types import RPCEndpoint
 
     from bridge.keys import SignedTransaction, Signer
 
@@ -73,6 +71,10 @@ class Chain:
 
     def __init__(self, url: str, timeout: float) -> None:
         """Prepare to speak to `url`; `connect` is what callers use."""
+        # Half a second to import: whoever speaks to no node does not wait for it.
+        from requests import Session  # noqa: PLC0415 (see above)
+        from web3 import HTTPProvider  # noqa: PLC0415 (see above)
+
         # Providers put keys into the path, the query and the user name: none of it is ever shown.
         try:
             parts = urlsplit(url)
@@ -145,7 +147,7 @@ class Chain:
         limit = sys.getrecursionlimit()
         try:
             sys.setrecursionlimit(min(limit, MAX_RECURSION))  # see `bridge.strict.load_json`
-            answer: Any = self._provider.make_request(RPCEndpoint(method), list(parameters))
+            answer: Any = self._provider.make_request(cast("RPCEndpoint", method), list(parameters))
         except OSError as error:  # every error of the HTTP library is one
             reason = type(error).__name__
             raise NoAnswerError(

@@ -8,9 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 
-from eth_abi.abi import decode, encode
-from eth_abi.exceptions import DecodingError
-
 from bridge.errors import ChainError, ForeignContractError
 from ledger.encoding import address_word, uint_word
 from ledger.errors import FieldError
@@ -184,6 +181,8 @@ def transfer_record(log: Log) -> Record | None:
 
 def encode_arguments(types: Sequence[str], values: Sequence[object]) -> bytes:
     """Return abi.encode of `values` (Solidity ABI specification, "Formal Specification")."""
+    from eth_abi.abi import encode  # noqa: PLC0415 (slow to import: see `bridge.chain`)
+
     return encode(types, values)
 
 
@@ -193,7 +192,7 @@ def encode_call(signature: str, *values: object) -> bytes:
     Bytes and addresses are given as bytes.
     """
     types = signature[signature.index("(") + 1 : -1]
-    return keccak_text(signature)[:4] + encode(types.split(",") if types else [], values)
+    return keccak_text(signature)[:4] + encode_arguments(types.split(",") if types else [], values)
 
 
 def decode_result(types: Sequence[str], data: bytes) -> tuple[Any, ...]:
@@ -202,6 +201,9 @@ def decode_result(types: Sequence[str], data: bytes) -> tuple[Any, ...]:
     Raises:
         ForeignContractError: `data` is not an ABI encoding of `types`.
     """
+    from eth_abi.abi import decode  # noqa: PLC0415 (slow to import: see `bridge.chain`)
+    from eth_abi.exceptions import DecodingError  # noqa: PLC0415 (same)
+
     try:
         return tuple(decode(types, data))
     except (DecodingError, FieldError, ValueError, OverflowError) as error:

@@ -6,7 +6,6 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from eth_account import Account
 from eth_typing import Hash32 as Digest
 
 from bridge.errors import KeyFileError
@@ -16,9 +15,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from eth_account import Account
     from eth_account.signers.local import LocalAccount
 
 _TEST_KEY: Final = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
+
+
+def _accounts() -> type[Account]:
+    """Return eth-account, a fifth of a second to import: whoever signs nothing does not wait."""
+    from eth_account import Account  # noqa: PLC0415 (see above)
+
+    return Account
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +39,7 @@ class SignedTransaction:
     @property
     def sender(self) -> Address:
         """Who signed it, recovered from the signature."""
-        return Address.parse(Account.recover_transaction(self.raw))
+        return Address.parse(_accounts().recover_transaction(self.raw))
 
 
 class Signer:
@@ -55,7 +62,8 @@ class Signer:
         """
         try:
             keystore = json.loads(path.read_text(encoding="utf-8"))
-            return cls(Account.from_key(Account.decrypt(keystore, password)))
+            accounts = _accounts()
+            return cls(accounts.from_key(accounts.decrypt(keystore, password)))
         except OSError as error:
             raise KeyFileError(f"{path}: cannot be read ({error.strerror})") from None
         except (ValueError, TypeError, KeyError, NotImplementedError):
@@ -65,7 +73,7 @@ class Signer:
     @classmethod
     def for_test_chain(cls) -> Self:
         """Return the first account that Anvil and Hardhat fund; everybody knows its key."""
-        return cls(Account.from_key(_TEST_KEY))
+        return cls(_accounts().from_key(_TEST_KEY))
 
     def sign(self, transaction: Mapping[str, Any]) -> SignedTransaction:
         """Return `transaction` (the fields that eth-account wants), signed."""

@@ -8,6 +8,7 @@ import pty
 import shlex
 import signal
 import socket
+import sys
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -182,6 +183,15 @@ def test_ctrl_c_ends_the_program_quietly(folder: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         running = subprocess.Popen(
+def test_who_speaks_to_no_node_does_not_wait_for_its_libraries() -> None:
+    slow = "{'web3', 'eth_account', 'eth_abi', 'requests'}"
+    script = f"import sys, bridge.cli; print({slow} & set(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "set()\n"
+
+
             [PROGRAM, "demo", "--rpc", url], cwd=folder, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
