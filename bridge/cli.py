@@ -20,10 +20,18 @@ __all__ = ["main"]
 )
 @click.version_option(package_name="evm-ledger")
 def main() -> None:
-    """A SQL ledger that is already a chain.
+    r"""A SQL ledger that is already a chain.
 
-    Amounts are whole tokens in plain decimals (12.5); nothing is ever rounded. Exit codes: 0 done,
-    1 audit, verify or vectors found a difference, 2 the command could not do its work.
+    Amounts are whole tokens in plain decimals (12.5); nothing is ever rounded.
+
+    \b
+    Exit codes:
+      0    done
+      1    audit, verify or vectors found a difference
+      2    the command could not do its work
+      3    done, but its output could not be written: do not run it again
+      130  interrupted
+      141  the reader of the output has gone; nothing was changed
     """
 
 

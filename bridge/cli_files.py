@@ -144,7 +144,7 @@ def checkpoint(
         sealed = write_checkpoint(ledger, file, signer)
     text = f"{file}: seal {sealed.seal.number} {sealed.id}, signed by {signer.address}"
     value = {"seal": sealed.seal.number, "id": str(sealed.id), "signer": str(signer.address)}
-    show(value, text, as_json=as_json)
+    show(value, text, as_json=as_json, done=f"written: {text}")
 
 
 @click.command(
@@ -178,9 +178,10 @@ def export_command(
         counted(report.seals, "seal"),
     )
     text = f"{report.path}: {', '.join(numbers)}"
+    done = f"written: {text}"
     if report.unsealed:
         text += f"\nnot sealed yet, so not in it: {report.unsealed} (evm-ledger seal)"
-    show(fields_json(report), text, as_json=as_json)
+    show(fields_json(report), text, as_json=as_json, done=done)
 
 
 @click.command(
@@ -213,9 +214,10 @@ def import_command(*, folder: Path, secrets: Path | None, database: str, as_json
         }
     entries = counted(sum(head.seq for head in heads.values()), "entry", "entries")
     text = f"imported {entries} of {counted(len(heads), 'asset')} into {database}"
+    done = f"imported: {entries} of {counted(len(heads), 'asset')}"
     if pepper is None:
         text += "\nread-only: the pepper was not given (--secrets)"
-    show(value, text, as_json=as_json)
+    show(value, text, as_json=as_json, done=done)
 
 
 @click.command(

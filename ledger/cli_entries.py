@@ -19,22 +19,23 @@ from ledger.console import (
     show_rows,
 )
 from ledger.errors import FieldError, RefusedError, Rule
-from ledger.model import ISSUER
+from ledger.ledger import Ledger
 from ledger.times import parse_moment
 from ledger.views import (
     amount_json,
     balance_json,
     entry_json,
     entry_line,
+    posted_line,
     seal_line,
     sealed_json,
     statement_row,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
-    from ledger.ledger import Ledger
     from ledger.results import Asset, Entry
 
 
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
 def mint(*, account_id: str, amount: str, database: Database, **options: Any) -> None:  # noqa: ANN401 (click passes options by name)
     """Create AMOUNT tokens for ACCOUNT_ID."""
     options["reason"] = options["reason"] or "mint"
-    _post(database, ISSUER, account_id, amount, options)
+    _post(database, Ledger.mint, (account_id,), amount, options)
 
 
 @click.command(epilog=example("evm-ledger burn alice 10 --reason burn:penalty"))
@@ -63,7 +64,7 @@ def mint(*, account_id: str, amount: str, database: Database, **options: Any) ->
 def burn(*, account_id: str, amount: str, database: Database, **options: Any) -> None:  # noqa: ANN401 (click passes options by name)
     """Destroy AMOUNT tokens of ACCOUNT_ID."""
     options["reason"] = options["reason"] or "burn"
-    _post(database, account_id, ISSUER, amount, options)
+    _post(database, Ledger.burn, (account_id,), amount, options)
 
 
 @click.command(
@@ -86,19 +87,23 @@ def transfer(
     **options: Any,  # noqa: ANN401 (click passes options by name)
 ) -> None:
     """Move AMOUNT tokens from FROM_ACCOUNT to TO_ACCOUNT."""
-    _post(database, from_account, to_account, amount, options)
+    _post(database, Ledger.transfer, (from_account, to_account), amount, options)
 
 
 def _post(
-    database: Database, from_account: str, to_account: str, amount: str, options: dict[str, Any]
+    database: Database,
+    post: Callable[..., Entry],
+    accounts: tuple[str, ...],
+    amount: str,
+    options: dict[str, Any],
 ) -> None:
-    """Post one entry and show it."""
+    """Post one entry, by a method of Ledger, and show it."""
     with database.open() as ledger:
         asset = one_asset(ledger, options["asset"])
         try:
-            entry = ledger.transfer(
-                from_account,
-                to_account,
+            entry = post(
+                ledger,
+                *accounts,
                 asset.parse(amount),
                 asset=asset.symbol,
                 reason=options["reason"],
@@ -108,8 +113,13 @@ def _post(
                 idempotency_key=options["key"],
             )
         except RefusedError as error:
-            raise _in_tokens(error, ledger, asset, from_account, amount) from None
-        show(entry_json(asset, entry), entry_line(asset, entry), as_json=options["as_json"])
+            raise _in_tokens(error, ledger, asset, accounts[0], amount) from None
+        show(
+            entry_json(asset, entry),
+            entry_line(asset, entry),
+            as_json=options["as_json"],
+            done=posted_line(entry),
+        )
 
 
 def _in_tokens(
@@ -202,4 +212,5 @@ def seal(*, database: Database, as_json: bool) -> None:
                 made.append(sealed)
                 advance(sum(batch.batch.size for batch in sealed.batches))
         text = "\n".join(map(seal_line, made)) or "nothing to seal: every entry is in a batch"
-        show([sealed_json(sealed) for sealed in made], text, as_json=as_json)
+        done = f"sealed: up to {seal_line(made[-1])}" if made else text
+        show([sealed_json(sealed) for sealed in made], text, as_json=as_json, done=done)

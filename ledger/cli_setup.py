@@ -143,7 +143,10 @@ def init(
             "registrar": str(identity.registrar),
             "asset": None if asset is None else asset_json(asset),
         }
-        show(document, "\n".join(lines), as_json=as_json)
+        done = f"made: ledger {identity.ledger_id}"
+        if asset is not None:
+            done += f" with {asset_line(asset)}"
+        show(document, "\n".join(lines), as_json=as_json, done=done)
 
 
 @click.group("asset")
@@ -163,7 +166,8 @@ def asset_create(
     terms = _Terms.read(symbol, **options)  # type: ignore[arg-type]  # click checked them
     with database.open() as ledger:
         asset = terms.create(ledger)
-        show(asset_json(asset), asset_line(asset), as_json=as_json)
+        text = asset_line(asset)
+        show(asset_json(asset), text, as_json=as_json, done=f"created: {text}")
 
 
 @asset_group.command("list", epilog=example("evm-ledger asset list --json"))
@@ -224,7 +228,7 @@ def account_create(
                 balance = counted.parse(initial_balance, "initial_balance")
         account = ledger.create_account(account_id, balance, asset=symbol, idempotency_key=key)
         text = f"account {account.account_id}  address {account.address}"
-        show(account_json(account), text, as_json=as_json)
+        show(account_json(account), text, as_json=as_json, done=f"created: {text}")
 
 
 @account_group.command("list", epilog=example("evm-ledger account list"))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
-import unicodedata
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import wraps
 from itertools import chain, islice
@@ -14,15 +14,16 @@ from textwrap import indent
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import click
-from click.exceptions import NoArgsIsHelpError
+from click.exceptions import Exit, NoArgsIsHelpError
 from tqdm import tqdm
 
 from ledger.errors import LedgerError
 from ledger.ledger import Ledger
-from ledger.views import one_line
+from ledger.views import aligned, columns, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from typing import TextIO
 
     from ledger.model import Address
 
@@ -38,16 +39,29 @@ EXIT_DIFFERS = 1
 EXIT_FAILED = 2
 """The command could not do its work; what was there is as it was."""
 
+EXIT_UNSEEN = 3
+"""The command did its work, but what it printed is lost: to run it again would do it twice."""
+
 EXIT_INTERRUPTED = 130
 """Ctrl-C, as shells count it: 128 + SIGINT."""
 
 EXIT_PIPE = 141
-"""Whoever read the output has gone, as shells count it: 128 + SIGPIPE."""
+"""Whoever read the output has gone and nothing was changed, as shells count it: 128 + SIGPIPE."""
 
 _PAGE = 200
 """Rows of a table by which its columns are made wide enough; the rest streams."""
 
 _MIN_LOCK_TIMEOUT, _MAX_LOCK_TIMEOUT = 0.001, 86_400.0
+
+
+class OutputError(Exception):
+    """The output cannot be written. `done` is what the command has changed, in a line, or empty."""
+
+    def __init__(self, cause: OSError, done: str) -> None:
+        """Stop because of `cause`."""
+        super().__init__(cause.strerror or str(cause))
+        self.done = done
+        self.is_pipe = isinstance(cause, BrokenPipeError)
 
 
 # --- the program -----------------------------------------------------------------------------
@@ -88,31 +102,72 @@ class Program(Commands):
             return code
         sys.exit(code if isinstance(code, int) else 0)
 
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,  # noqa: ANN401 (click's own type)
+    ) -> click.Context:
+        """Read the command line; --help and --version print here."""
+        with _in_a_line():
+            return super().make_context(info_name, args, parent, **extra)
+
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 (click's own type)
-        """Run the command; turn what the package and the system refuse into a line."""
-        try:
+        """Run the command."""
+        with _in_a_line():
             return super().invoke(ctx)
-        except LedgerError as error:
-            ctx.exit(fail(str(error)))
-        except BrokenPipeError:
-            _drop_output()
-            ctx.exit(EXIT_PIPE)
-        except OSError as error:
-            where = f"{error.filename}: " if error.filename else ""
-            ctx.exit(fail(f"{where}{error.strerror or error}"))
+
+
+@contextmanager
+def _in_a_line() -> Iterator[None]:
+    """Turn what the package and the system refuse into a line and an exit code."""
+    try:
+        yield
+    except LedgerError as error:
+        raise Exit(fail(str(error))) from None
+    except OutputError as error:
+        raise Exit(_lost(error)) from None
+    except BrokenPipeError:
+        _drop(sys.stdout)
+        raise Exit(EXIT_PIPE) from None
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        raise Exit(fail(f"{where}{error.strerror or error}")) from None
 
 
 def fail(message: str) -> int:
     """Say `message` in one line, on the error stream; return the exit code."""
-    line = one_line(" ".join(message.split()))
-    click.echo(_encodable(f"error: {line}", sys.stderr.encoding), err=True)
+    _complain(f"error: {message}")
     return EXIT_FAILED
+
+
+def _lost(error: OutputError) -> int:
+    """Say that the output is lost and what was done all the same; return the exit code."""
+    _drop(sys.stdout)
+    if error.done:
+        _complain(f"{error.done}; do not run it again, only its output is lost ({error})")
+        return EXIT_UNSEEN
+    return EXIT_PIPE if error.is_pipe else fail(f"the output cannot be written ({error})")
+
+
+def _complain(message: str) -> None:
+    """Say `message` in one line, on the error stream."""
+    _to_stderr(one_line(" ".join(message.split())))
+
+
+def _to_stderr(text: str) -> None:
+    """Print `text` on the error stream; where there is none, the exit code has to do."""
+    try:
+        click.echo(_encodable(text, _encoding(sys.stderr)), err=True)
+    except OSError:
+        _drop(sys.stderr)
 
 
 def _refused(error: click.ClickException) -> int:
     """Say what is wrong with a command line: the help where it is empty, a line where not."""
     if isinstance(error, NoArgsIsHelpError):
-        error.show()
+        _to_stderr(error.format_message())
         return EXIT_FAILED
     return fail(_usage(error))
 
@@ -131,10 +186,16 @@ def _usage(error: click.ClickException) -> str:
     return f"{message}; see {path} --help"
 
 
-def _drop_output() -> None:
-    """Send what is still buffered nowhere: at exit Python would complain about the closed pipe."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
+def _drop(stream: TextIO | None) -> None:
+    """Send what `stream` still holds nowhere: at exit Python would fail to write it once more."""
+    if stream is not None:
+        with suppress(OSError), open(os.devnull, "wb") as nowhere:  # noqa: PTH123 (no path)
+            os.dup2(nowhere.fileno(), stream.fileno())
+
+
+def _encoding(stream: TextIO | None) -> str:
+    """Return how `stream` encodes; Python has None for one that the shell closed."""
+    return "utf-8" if stream is None else stream.encoding
 
 
 def example(*lines: str) -> str:
@@ -232,18 +293,31 @@ def entry_options(command: Callable[P, R]) -> Callable[P, R]:
 # --- output ----------------------------------------------------------------------------------
 
 
-def show(value: object, text: str, *, as_json: bool) -> None:
-    """Print `value` as JSON, or `text` for people."""
+def show(value: object, text: str, *, as_json: bool, done: str = "") -> None:
+    """Print `value` as JSON, or `text` for people.
+
+    `done` names, in a line, what the command has changed: it is said if nothing can be printed.
+    """
     if as_json:
-        click.echo(_json(value))
+        _write(_json(value), done=done)
     else:
-        say(text)
+        say(text, done=done)
 
 
-def say(text: str) -> None:
+def say(text: str, *, done: str = "") -> None:
     """Print lines for people, whatever the terminal can encode."""
     lines = "\n".join(one_line(line) for line in text.split("\n"))
-    click.echo(_encodable(lines, sys.stdout.encoding))
+    _write(_encodable(lines, _encoding(sys.stdout)), done=done)
+
+
+def _write(text: str, *, done: str = "", nl: bool = True) -> None:
+    """Write `text` at once. Raises OutputError."""
+    if sys.stdout is None:
+        raise OutputError(OSError(errno.EBADF, os.strerror(errno.EBADF)), done)
+    try:
+        click.echo(text, nl=nl)  # which flushes: nothing is left to fail when Python ends
+    except OSError as error:
+        raise OutputError(error, done) from None
 
 
 def show_rows(
@@ -254,53 +328,41 @@ def show_rows(
     value: Callable[[T], object],
     none: str,
     as_json: bool,
+    done: str = "",
 ) -> None:
     """Print `items`, one after the other: a JSON list of `value`s, or a table of `row`s.
 
-    Only the first rows are held: they make the columns wide enough. `none` is said of no items.
+    Only the first rows are held: they make the columns wide enough. `none` is said of no items,
+    `done` as by `show`.
     """
     if as_json:
-        _show_list(items, value)
+        _show_list(items, value, done)
         return
     rows = (tuple(one_line(str(cell)) for cell in row(item)) for item in items)
     page = list(islice(rows, _PAGE))
     if not page:
-        say(none)
+        say(none, done=done)
         return
     cells = [tuple(header), *page]
-    widths = [max(_width(line[column]) for line in cells) for column in range(len(header))]
+    widths = [max(columns(line[column]) for line in cells) for column in range(len(header))]
     for line in chain(cells, rows):
-        say(_aligned(line, widths))
+        say(aligned(line, widths), done=done)
 
 
-def _show_list(items: Iterable[T], value: Callable[[T], object]) -> None:
+def _show_list(items: Iterable[T], value: Callable[[T], object], done: str) -> None:
     """Print a JSON list, an item at a time."""
     before = "[\n"
     for item in items:
-        click.echo(before + indent(_json(value(item)), "  "), nl=False)
+        _write(before + indent(_json(value(item)), "  "), done=done, nl=False)
         before = ",\n"
-    click.echo("[]" if before == "[\n" else "\n]")
-
-
-def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
-    """Return `cells` in columns of `widths`."""
-    pairs = zip(cells, widths, strict=True)
-    return "  ".join(cell + " " * (width - _width(cell)) for cell, width in pairs).rstrip()
-
-
-def _width(text: str) -> int:
-    """Return how many columns of a terminal `text` takes."""
-    if text.isascii():
-        return len(text)
-    wide = sum(unicodedata.east_asian_width(c) in {"W", "F"} for c in text)
-    return len(text) + wide - sum(unicodedata.combining(c) > 0 for c in text)
+    _write("[]" if before == "[\n" else "\n]", done=done)
 
 
 def _json(value: object) -> str:
     """Return JSON that the output can encode."""
     text = json.dumps(value, ensure_ascii=False, indent=2)
     try:
-        text.encode(sys.stdout.encoding)
+        text.encode(_encoding(sys.stdout))
     except UnicodeEncodeError:
         return json.dumps(value, indent=2)
     return text
@@ -320,7 +382,7 @@ def progress(
         total=total,
         desc=label,
         unit=f" {unit}",
-        disable=None,
+        disable=True if sys.stderr is None else None,  # None: a bar on a terminal only
         delay=1,
         leave=False,
         file=sys.stderr,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import TYPE_CHECKING
 
 from ledger.model import ISSUER
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ledger.results import Account, Asset, Balance, Entry, Sealed
 
 
@@ -109,6 +112,20 @@ def one_line(text: str) -> str:
     )
 
 
+def columns(text: str) -> int:
+    """Return how many columns of a terminal `text` takes."""
+    if text.isascii():
+        return len(text)
+    wide = sum(unicodedata.east_asian_width(c) in {"W", "F"} for c in text)
+    return len(text) + wide - sum(unicodedata.combining(c) > 0 for c in text)
+
+
+def aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
+    """Return `cells` in columns of `widths`."""
+    pairs = zip(cells, widths, strict=True)
+    return "  ".join(cell + " " * (width - columns(cell)) for cell, width in pairs).rstrip()
+
+
 def counted(number: int, one: str, many: str | None = None) -> str:
     """Return "1 batch", "2 batches": `many` where it is not `one` and an s."""
     return f"{number} {one if number == 1 else many or one + 's'}"
@@ -134,6 +151,11 @@ def entry_line(asset: Asset, entry: Entry) -> str:
         f"{asset.format(entry.amount)} {asset.symbol}  {entry.from_account} -> {entry.to_account}"
         f"  seq {entry.seq}  id {entry.id}{again}"
     )
+
+
+def posted_line(entry: Entry) -> str:
+    """Return what posting `entry` has changed, without the amounts."""
+    return f"{'already ' if entry.repeated else ''}posted: seq {entry.seq} id {entry.id}"
 
 
 def statement_row(asset: Asset, own: str, entry: Entry) -> tuple[str, ...]:
