@@ -16,11 +16,9 @@ from ledger.addresses import pepper_check
 from ledger.balances import NOTHING, BalanceState
 from ledger.checks import (
     UNREADABLE,
-    BatchCheck,
     Finding,
     FoundError,
     JournalCheck,
-    SealCheck,
     check_account,
     check_asset,
     check_groups,
@@ -32,6 +30,7 @@ from ledger.checks import (
 from ledger.encoding import ledger_domain
 from ledger.model import ISSUER, ZERO_ADDRESS, Address, Hash32
 from ledger.rules import new_account
+from ledger.seal_checks import BatchCheck, SealCheck, check_group_seals
 from ledger.sealing import check_seals, read_batches, read_heads
 from ledger.tables import accounts, balances
 
@@ -138,8 +137,11 @@ class _Audit:
             self._check_assets(connection)  # those made meanwhile: groups may be over both
             for check in self.journals.values():
                 self._check_rest(connection, check)
-            check_groups(self.domain, list(self.journals.values()))
+            journals = list(self.journals.values())
+            check_groups(self.domain, journals)
+            by_id = {self.assets[symbol].id: check for symbol, check in self.batches.items()}
             check_seals(connection, self.assets, self.seals)
+            check_group_seals(journals, by_id)
 
     def _check_settings(self, connection: Connection) -> None:
         """Check the one row of settings and keep what the ids depend on."""
@@ -190,7 +192,9 @@ class _Audit:
         with self.transactions.reading() as connection:
             entries = self._page(connection, check)
             strays = store.wrong_origins(connection, check.asset, check.seq, PAGE)
+            lost = _lost_keys(connection, check, entries)
         self._check_entries(check, entries, strays)
+        _refuse_lost(lost)
         return len(entries)
 
     def _check_entries(
@@ -274,7 +278,9 @@ class _Audit:
         """Check in one snapshot what is left of a journal, its head and its balances."""
         while entries := self._page(connection, check):
             strays = store.wrong_origins(connection, check.asset, check.seq, PAGE)
+            lost = _lost_keys(connection, check, entries)
             self._check_entries(check, entries, strays)
+            _refuse_lost(lost)
         check.end_group()
         symbol = check.asset.symbol
         self._check_head(connection, check)
@@ -322,6 +328,18 @@ class _Audit:
             same("token_balances", f"{symbol}/{account_id}", "row", "there", "missing")
         supply = check.states.get(ISSUER, NOTHING).balance
         same("token_balances", f"{symbol}/{ISSUER}", "balance", total, supply)
+
+
+def _lost_keys(connection: Connection, check: JournalCheck, entries: list[Entry]) -> list[str]:
+    """Return the first key of `entries` that is not kept as having made its entry."""
+    last = check.seq + len(entries)
+    return store.lost_keys(connection, check.asset, check.seq, last)
+
+
+def _refuse_lost(keys: list[str]) -> None:
+    """Refuse a key that is not kept: its request would be posted twice. Raises FoundError."""
+    for key in keys:
+        raise FoundError(Finding("token_keys", key, "made", "its entry", "another, or missing"))
 
 
 def _check_strays(connection: Connection) -> None:

@@ -14,11 +14,9 @@ from ledger.addresses import (
 )
 from ledger.amounts import check_amount, check_uint
 from ledger.balances import NOTHING, BalanceState, credited, debited, issued, returned
-from ledger.batches import BatchEnd, make_batch, make_seal
 from ledger.errors import RefusedError
 from ledger.formats import FACTORY
 from ledger.ids import asset_id, chained, first_head, group_id
-from ledger.merkle import Frontier
 from ledger.model import (
     ISSUER,
     ZERO_ADDRESS,
@@ -31,12 +29,11 @@ from ledger.model import (
 )
 from ledger.rules import derived_address
 from ledger.texts import check_memo, check_symbol, check_text
-from ledger.weights import MAX_ENTRIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from ledger.results import Account, Asset, Entry, Sealed, SealedBatch
+    from ledger.results import Account, Asset, Entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,109 +288,21 @@ def _check_zero(row: str, what: str, account_id: str, address: bytes) -> None:
         same("token_ledger", row, what, "an account that exists", repr(account_id))
 
 
-def check_groups(domain: bytes, journals: Sequence[JournalCheck]) -> None:
-    """Prove the groups over several assets from their parts. Raises FoundError."""
+def group_parts(journals: Sequence[JournalCheck]) -> dict[bytes, list[GroupPart]]:
+    """Return the parts of every group over several assets."""
     gathered: dict[bytes, list[GroupPart]] = {}
     for journal in journals:
         for group, parts in journal.parts.items():
             gathered.setdefault(group, []).extend(parts)
-    for group, parts in gathered.items():
+    return gathered
+
+
+def check_groups(domain: bytes, journals: Sequence[JournalCheck]) -> None:
+    """Prove the groups over several assets from their parts. Raises FoundError."""
+    for group, parts in group_parts(journals).items():
         lowest = min(parts, key=lambda part: (part.asset, part.first_seq))
         count = sum(part.count for part in parts)
         expected = group_id(domain, lowest.asset, lowest.first_seq, count)
         same("token_ledger", lowest.row, "group_id", expected, group)
         for part in parts:
             same("token_ledger", part.row, "timestamp", lowest.timestamp, part.timestamp)
-
-
-# --- batches and seals -----------------------------------------------------------------------
-
-
-@dataclass(slots=True)
-class BatchCheck:
-    """Proves the batches of one asset while its entries pass by."""
-
-    domain: bytes
-    asset: Asset
-    stored: Iterator[SealedBatch]
-    """As they are stored, ascending by number."""
-    end: BatchEnd = field(init=False)
-    _entries: list[Entry] = field(default_factory=list)
-    _next: SealedBatch | None = None
-    _group: bytes = ZERO_HASH
-
-    def __post_init__(self) -> None:
-        """Start before the first batch."""
-        head = first_head(self.domain, self.asset.id)
-        self.end = BatchEnd(0, 0, head, Frontier())
-        self._next = next(self.stored, None)
-
-    def check(self, entry: Entry) -> None:
-        """Take the next entry; at the end of a batch, recompute it. Raises FoundError."""
-        if self._next is None:
-            return
-        batch = self._next.batch
-        if not self._entries:
-            same("token_batches", self._row(), "number", self.end.number + 1, batch.number)
-            same("token_batches", self._row(), "first_seq", entry.seq, batch.first_seq)
-        self._entries.append(entry)
-        if entry.seq == batch.last_seq:
-            self._prove(self._next, self._row())
-        elif len(self._entries) > MAX_ENTRIES:
-            limit = f"at most {batch.first_seq + MAX_ENTRIES - 1}"
-            same("token_batches", self._row(), "last_seq", limit, str(batch.last_seq))
-
-    def _row(self) -> str:
-        """Return how the next batch is named."""
-        return f"{self.asset.symbol}/{self.end.number + 1}"
-
-    def _prove(self, stored: SealedBatch, row: str) -> None:
-        """Compare every column of a batch's row with what its entries make."""
-        made = make_batch(self.domain, self.asset, self.end, self._entries, stored.seal)
-        for what in ("prev_head", "new_head", "tree_root", "payload_hash"):
-            same("token_batches", row, what, getattr(made.batch, what), getattr(stored.batch, what))
-        same("token_batches", row, "id", made.id, stored.id)
-        same("token_batches", row, "frontier", made.frontier, stored.frontier)
-        last = self._entries[-1]
-        self.end = BatchEnd(
-            stored.batch.number, last.seq, last.head, Frontier.from_bytes(made.frontier)
-        )
-        self._entries.clear()
-        self._next = next(self.stored, None)
-
-    def finish(self) -> None:
-        """Refuse batches over entries that do not exist. Raises FoundError."""
-        if self._next is not None:
-            batch = self._next.batch
-            same("token_batches", self._row(), "number", self.end.number + 1, batch.number)
-            last = self.end.last_seq + len(self._entries)
-            same("token_batches", self._row(), "last_seq", f"at most {last}", str(batch.last_seq))
-
-
-@dataclass(slots=True)
-class SealCheck:
-    """Proves the chain of seals. Their batches have been proved before."""
-
-    domain: bytes
-    number: int = 0
-    prev_seal: Hash32 = ZERO_HASH
-    timestamp: int = 0
-
-    def check(self, sealed: Sealed) -> None:
-        """Recompute one seal and move on. Raises FoundError."""
-        seal, row = sealed.seal, str(self.number + 1)
-        same("token_seals", row, "number", self.number + 1, seal.number)
-        same("token_seals", row, "prev_seal", self.prev_seal, seal.prev_seal)
-        same("token_seals", row, "id", self.seal_of(sealed, sealed.batches), sealed.id)
-        same("token_seals", row, "batches", tuple(b.id for b in sealed.batches), seal.batches)
-        for batch in sealed.batches:
-            place = f"{batch.symbol}/{batch.batch.number}"
-            same("token_batches", place, "seal", seal.number, batch.seal)
-        if seal.timestamp <= self.timestamp:
-            same("token_seals", row, "timestamp", f"over {self.timestamp}", seal.timestamp)
-        self.number, self.prev_seal, self.timestamp = seal.number, sealed.id, seal.timestamp
-
-    def seal_of(self, sealed: Sealed, batches: Sequence[SealedBatch]) -> Hash32:
-        """Return the id that the next seal would have with these batches."""
-        number, timestamp = sealed.seal.number, sealed.seal.timestamp
-        return make_seal(self.domain, number, self.prev_seal, timestamp, batches).id

@@ -26,6 +26,8 @@ class Dialect(ABC):
     """One kind of database, as the hot path sees it."""
 
     name: ClassVar[str]
+    position: ClassVar[str]
+    """The function that says where a text is in another: 0 if it is not."""
 
     @abstractmethod
     def rows(self, connection: Connection, sql: str, *values: object) -> list[Row]:
@@ -86,6 +88,7 @@ class Sqlite(Dialect):
     """SQLite through the standard library's driver."""
 
     name = "sqlite"
+    position = "instr"
 
     def rows(self, connection: Connection, sql: str, *values: object) -> list[Row]:
         return [tuple(row) for row in connection.exec_driver_sql(sql, values).fetchall()]
@@ -130,6 +133,7 @@ class Postgresql(Dialect):
     """PostgreSQL through psycopg 3."""
 
     name = "postgresql"
+    position = "strpos"
     _upsert_types: ClassVar[dict[str, str]] = {
         "asset": "int[]",
         "account_id": "text[]",

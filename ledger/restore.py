@@ -10,11 +10,9 @@ from sqlalchemy.exc import DataError, IntegrityError
 from ledger import store
 from ledger.addresses import account_blind, entry_blind
 from ledger.checks import (
-    BatchCheck,
     Finding,
     FoundError,
     JournalCheck,
-    SealCheck,
     check_account,
     check_account_form,
     check_asset,
@@ -29,6 +27,7 @@ from ledger.ids import first_head
 from ledger.model import ISSUER
 from ledger.repeats import KeyedRequests
 from ledger.rules import Journal
+from ledger.seal_checks import BatchCheck, SealCheck, check_group_seals
 from ledger.sealing import write_seal
 from ledger.tables import metadata
 
@@ -86,7 +85,9 @@ def write_restore(connection: Connection, identity: Identity, contents: Restore)
         journals = [
             _write_journal(connection, identity, contents, asset, keys) for asset in contents.assets
         ]
-        check_groups(identity.domain, journals)
+        check_groups(identity.domain, [journal for journal, _ in journals])
+        by_id = {batches.asset.id: batches for _, batches in journals}
+        check_group_seals([journal for journal, _ in journals], by_id)
         _write_keys(connection, keys.finish(), contents)
         _write_seals(connection, identity, contents)
     except FoundError as found:
@@ -137,7 +138,7 @@ def _write_journal(
     contents: Restore,
     asset: Asset,
     keys: KeyedRequests,
-) -> JournalCheck:
+) -> tuple[JournalCheck, BatchCheck]:
     """Write an asset, its entries, balances and head, and the keys that its entries carry."""
     store.write_asset(connection, asset, first_head(identity.domain, asset.id), contents.created_at)
     journal = JournalCheck(identity.domain, asset)
@@ -156,7 +157,7 @@ def _write_journal(
     journal.end_group()
     batches.finish()
     _write_end(connection, asset, journal)
-    return journal
+    return journal, batches
 
 
 def _check_blind(identity: Identity, asset: Asset, entry: Entry) -> None:
@@ -171,8 +172,16 @@ def _write_keys(
 ) -> None:
     """Write idempotency keys, so that a request repeated after the import posts nothing."""
     numbers = {asset.symbol: asset.number for asset in contents.assets}
-    if found := dict(keys):
-        store.write_keys(connection, found, numbers, contents.created_at)
+    made = list(keys)
+    known = set(store.read_keys(connection, [key for key, _ in made])) if made else set()
+    for key, state in made:
+        first = state.receipt.entries[0]
+        found = f"{key!r}, which an earlier entry has" if key in known else "a key used once"
+        row = f"{first.asset}/{first.seq}"
+        same("token_ledger", row, "idempotency_key", "a key used once", found)
+        known.add(key)
+    if made:
+        store.write_keys(connection, dict(made), numbers, contents.created_at)
 
 
 def _check_addresses(connection: Connection, page: Sequence[Entry]) -> None:

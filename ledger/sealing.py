@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from ledger.checks import SealCheck
     from ledger.results import Identity
+    from ledger.seal_checks import SealCheck
 
 PAGE = 1_000
 """Entries read at once."""

@@ -354,6 +354,19 @@ def _address(stored: bytes | None) -> Address:
     return ZERO_ADDRESS if stored is None else Address(stored)
 
 
+def lost_keys(connection: Connection, asset: Asset, after: int, last: int) -> list[str]:
+    """Return the first key of the entries after `after` up to `last` that is not kept as theirs."""
+    dialect = dialect_of(connection)
+    place = "'[' || e.asset || ',' || e.seq || ']'"
+    sql = (
+        "SELECT e.idempotency_key FROM token_ledger e "  # noqa: S608 (our own names)
+        "LEFT JOIN token_keys k ON k.key = e.idempotency_key "
+        "WHERE e.asset = ? AND e.seq > ? AND e.seq <= ? AND e.idempotency_key IS NOT NULL "
+        f"AND ({dialect.position}(k.made, {place}) = 0 OR k.key IS NULL) ORDER BY e.seq LIMIT 1"
+    )
+    return [str(row[0]) for row in dialect.rows(connection, sql, asset.number, after, last)]
+
+
 def _entry(row: Row, asset: Asset, pepper: bytes | None, to_amount: Any) -> Entry:  # noqa: ANN401 (a dialect's function)
     """Return the entry that a row is, as stored: nothing is recomputed but the blind."""
     blind = row[19] if row[19] is not None else ZERO_HASH
