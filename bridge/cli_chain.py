@@ -22,13 +22,15 @@ from ledger.console import (
     show,
     show_rows,
 )
-from ledger.views import counted
+from ledger.views import counted, one_line
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from bridge.deploy import DeployReport
     from bridge.replay import ReplayReport
     from bridge.verify import VerifyReport
+    from ledger.model import Address
 
 
 @click.group("chain", cls=Commands)
@@ -61,7 +63,11 @@ def chain_deploy(
     database: Database,
     as_json: bool,
 ) -> None:
-    """Put the account factory and each asset's token on the chain, where they are not yet."""
+    """Put the account factory and each asset's token on the chain, where they are not yet.
+
+    Whose --keystore this is becomes the operator, for good, of each asset that has none. Without
+    one, a local test chain's public key stands in there, and nothing is stored.
+    """
     with (
         database.open() as ledger,
         connected(rpc, chain_id, keyless=keystore is None) as chain,
@@ -72,14 +78,14 @@ def chain_deploy(
             ledger, chain, signer, allow_own_registrar=allow_own_registrar, progress=progress
         )
     contracts = (report.factory, *report.tokens)
-    done = "deployed: " + ", ".join(f"{it.name} {it.address}" for it in contracts)
     if as_json:
         value = {
             "chain_id": report.chain_id,
+            "signer": str(report.signer),
             "gas_used": report.gas_used,
             "contracts": [fields_json(one) for one in contracts],
         }
-        show(value, "", as_json=True, done=done)
+        show(value, "", as_json=True)
         return
     show_rows(
         contracts,
@@ -88,8 +94,24 @@ def chain_deploy(
         value=fields_json,
         none="",
         as_json=False,
-        done=done,
     )
+    if lines := _operator_lines(report):
+        say("\n".join(lines))
+
+
+def _operator_lines(report: DeployReport) -> list[str]:
+    """Return who may replay which tokens, a line for each operator."""
+    tokens: dict[tuple[Address | None, bool], list[str]] = {}
+    for token in report.tokens:
+        tokens.setdefault((token.operator, token.stands_in), []).append(token.name)
+    lines = []
+    for (operator, stands_in), names in tokens.items():
+        notes = ["the public test key, on this chain only"] if stands_in else []
+        if operator != report.signer:
+            notes.append("not the key given: only the operator can replay")
+        note = f" ({'; '.join(notes)})" if notes else ""
+        lines.append(f"operator of {one_line(', '.join(names))}: {operator}{note}")
+    return lines
 
 
 @chain_group.command(
@@ -121,8 +143,7 @@ def chain_replay(
         bars() as progress,
     ):
         report = replay(ledger, chain, read_signer(keystore, password_file), progress=progress)
-    text = _replay_text(report)
-    show(_replay_json(report), text, as_json=as_json, done=f"replayed: {text}")
+    show(_replay_json(report), _replay_text(report), as_json=as_json)
 
 
 def _replay_text(report: ReplayReport) -> str:

@@ -6,20 +6,21 @@ deploys, or how often: what is there already is compared and left alone.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bridge.artifacts import Creation, factory_creation, token_creation
 from bridge.errors import ChainError, CustodyError, ForeignContractError
+from bridge.keys import PUBLIC_ADDRESSES
 from bridge.progress import Progress, ReportProgress, ignore
 from bridge.proxy import ensure_deployment_proxy
-from bridge.tokens import read_token
+from bridge.tokens import check_operators, on_chain, read_token
 from ledger.addresses import DEPLOYMENT_PROXY
 
 if TYPE_CHECKING:
     from bridge.chain import Chain
     from bridge.keys import Signer
-    from ledger import Ledger
+    from ledger import Asset, Ledger
     from ledger.model import Address
 
 
@@ -32,6 +33,10 @@ class Deployment:
     address: Address
     is_new: bool
     gas_used: int
+    operator: Address | None = None
+    """Who may replay, if it is a token."""
+    stands_in: bool = False
+    """Whether that is the public test key in place of an operator, stored nowhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,8 @@ class DeployReport:
     """What is on the chain now."""
 
     chain_id: int
+    signer: Address
+    """Who deployed; whoever that is, only its operator can replay to a token."""
     factory: Deployment
     tokens: tuple[Deployment, ...]
 
@@ -56,38 +63,59 @@ def deploy(
     allow_own_registrar: bool = False,
     progress: ReportProgress = ignore,
 ) -> DeployReport:
-    """Deploy what is not there yet; an asset without an operator gets `signer` as its.
+    """Deploy what is not there yet.
+
+    An asset without an operator gets `signer` as its, for good, once its token is there. The public
+    test key is never stored: it stands in, on local test chains only (`tokens.on_chain`).
 
     Raises:
-        CustodyError: the chain is not a local test chain, and derived accounts have the ledger's
-            own key as registrar; `allow_own_registrar` says that this is wanted.
+        CustodyError: the chain is not a local test chain, and an operator, a registrar or `signer`
+            is a public test key; or derived accounts have the ledger's own key as registrar,
+            unless `allow_own_registrar` says that this is wanted.
         ForeignContractError: there is another contract where one of ours must be.
         ChainError: the node does not answer, or a transaction fails.
     """
-    if not (chain.is_local_test or allow_own_registrar):
-        _check_custody(ledger)
+    assets = ledger.assets()
+    check_operators(chain, assets, signer)
+    if not chain.is_local_test:
+        _check_custody(ledger, allow_own=allow_own_registrar)
     ensure_deployment_proxy(chain, signer)
     factory = _create(chain, signer, "AccountFactory", factory_creation())
     _check_code(chain, factory, factory_creation())
-    assets = ledger.assets()
     tokens: list[Deployment] = []
     for done, asset in enumerate(assets):
         progress(Progress("contracts", done, len(assets)))
-        owned = asset if asset.operator else ledger.set_operator(asset.symbol, signer.address)
-        creation = token_creation(ledger.identity.ledger_id, owned)
-        tokens.append(_create(chain, signer, owned.symbol, creation))
-        read_token(chain, ledger.identity, owned, chain.block())
+        tokens.append(_deploy_token(ledger, chain, signer, asset))
     progress(Progress("contracts", len(assets), len(assets)))
-    return DeployReport(chain.chain_id, factory, tuple(tokens))
+    return DeployReport(chain.chain_id, signer.address, factory, tuple(tokens))
 
 
-def _check_custody(ledger: Ledger) -> None:
-    """Raise CustodyError if the key that may claim every derived balance is in the database."""
+def _deploy_token(ledger: Ledger, chain: Chain, signer: Signer, asset: Asset) -> Deployment:
+    """Deploy the token of `asset`; its operator is stored after that, if it had none."""
+    is_new_operator = asset.operator is None and not signer.is_public
+    own = replace(asset, operator=signer.address)
+    owned = own if is_new_operator else on_chain(chain, asset)
+    creation = token_creation(ledger.identity.ledger_id, owned)
+    token = _create(chain, signer, owned.symbol, creation)
+    read_token(chain, ledger.identity, owned, chain.block())
+    if is_new_operator:
+        ledger.set_operator(asset.symbol, signer.address)
+    stands_in = asset.operator is None and not is_new_operator
+    return replace(token, operator=owned.operator, stands_in=stands_in)
+
+
+def _check_custody(ledger: Ledger, *, allow_own: bool) -> None:
+    """Raise CustodyError if others may have the key that may claim derived balances."""
     identity = ledger.identity
-    if identity.pepper is not None and not identity.own_registrar:
-        return
+    is_doubtful = not allow_own and (identity.own_registrar or identity.pepper is None)
     for account in ledger.accounts():
-        if account.derived and account.registrar == identity.registrar:
+        if account.derived and account.registrar in PUBLIC_ADDRESSES:
+            raise CustodyError(
+                f"account {account.account_id} and perhaps others have {account.registrar} as "
+                "registrar, a test key that everybody has: create the ledger with a --registrar "
+                "of your own"
+            )
+        if is_doubtful and account.derived and account.registrar == identity.registrar:
             if identity.pepper is None:
                 raise CustodyError(
                     "this ledger was imported without its pepper, so nobody can tell whether its "

@@ -32,7 +32,7 @@ class KeyFileError(BridgeError):
 
 
 class CustodyError(BridgeError):
-    """Derived accounts have the ledger's own key as registrar, and the chain is a public one."""
+    """On this chain others would have a key that decides: a registrar's or an operator's."""
 
 
 class ChainError(BridgeError):

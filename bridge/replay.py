@@ -20,9 +20,10 @@ from bridge.errors import (
     RpcError,
     TransactionError,
 )
+from bridge.keys import TEST_ADDRESS
 from bridge.outbox import Outbox, Submission
 from bridge.progress import Progress, ReportProgress, ignore
-from bridge.tokens import Token, read_batches, read_token
+from bridge.tokens import Token, check_operators, read_batches, read_token
 from ledger.checks import recomputed
 from ledger.errors import CorruptError
 from ledger.ids import first_head
@@ -96,6 +97,7 @@ def replay(
         NoContractError, ForeignContractError: a token is missing, or is not this ledger's.
         ForeignHistoryError: a contract holds batches that are not this ledger's.
         OperatorError: `signer` may not replay.
+        CustodyError: the chain is not a local test chain, and everybody has the operator's key.
         CorruptError: stored entries do not recompute; nothing of their batch is sent.
         ChainError: the node does not do its part. Run again: it goes on where the chain stands.
     """
@@ -135,6 +137,7 @@ class _Replay:
     def run(self) -> ReplayReport:
         """Replay each asset that has sealed entries."""
         assets = [asset for asset in self._ledger.assets() if asset.symbol in self._sealed]
+        check_operators(self._chain, assets, self._signer)
         done = tuple(self._replay_asset(asset) for asset in assets)
         return ReplayReport(self._chain.chain_id, done)
 
@@ -282,6 +285,11 @@ def _check_operator(token: Token, signer: Signer) -> None:
     symbol = token.asset.symbol
     if token.live:
         raise OperatorError(f"{symbol}: the token is live, nothing can be replayed any more")
+    if token.operator == TEST_ADDRESS != signer.address:
+        raise OperatorError(
+            f"{symbol}: the operator on this chain is the public test key: replay without "
+            "--keystore, or run `evm-ledger chain deploy` with yours first"
+        )
     if token.operator != signer.address:
         raise OperatorError(
             f"{symbol}: the token's operator is {token.operator}, the key given is that of "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,11 +16,13 @@ from bridge.codec import (
 )
 from bridge.errors import (
     ChainError,
+    CustodyError,
     ForeignContractError,
     NoContractError,
     ReorganisedError,
     RpcError,
 )
+from bridge.keys import PUBLIC_ADDRESSES, TEST_ADDRESS
 from ledger.encoding import address_word
 from ledger.model import Address, Hash32, Record
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
     from bridge.chain import Block, Chain
     from bridge.codec import Log
+    from bridge.keys import Signer
     from ledger.results import Asset, Identity
 
 BALANCES_A_CALL: Final = 4_000
@@ -72,6 +75,45 @@ class Token:
     live: bool
 
 
+# --- operators ---
+
+
+def on_chain(chain: Chain, asset: Asset) -> Asset:
+    """Return `asset` with the operator that its token has on `chain`.
+
+    While an asset has no operator, the public test key stands in on local test chains. It is never
+    stored: an operator is for good, and everybody would be the operator of the real token.
+    """
+    if asset.operator is None and chain.is_local_test:
+        return replace(asset, operator=TEST_ADDRESS)
+    return asset
+
+
+def check_operators(chain: Chain, assets: Iterable[Asset], signer: Signer) -> None:
+    """Refuse public test keys on a chain that may be worth something.
+
+    Raises:
+        CustodyError: `signer`, or the operator of one of `assets`, is a key that everybody has.
+    """
+    if chain.is_local_test:
+        return
+    if signer.is_public:
+        raise CustodyError(
+            f"chain {chain.chain_id} is no local test chain, and everybody has the key of "
+            f"{signer.address}: sign with a key of your own (--keystore)"
+        )
+    for asset in assets:
+        if asset.operator in PUBLIC_ADDRESSES:
+            raise CustodyError(
+                f"{asset.symbol}: everybody has the key of its operator, {asset.operator}, so it "
+                f"stays off chain {chain.chain_id}: create another asset with an operator of your "
+                "own (--operator)"
+            )
+
+
+# --- state ---
+
+
 def read_token(chain: Chain, identity: Identity, asset: Asset, at: Block) -> Token:
     """Return the token of `asset` in block `at`, after making sure that it is this one's.
 
@@ -82,12 +124,13 @@ def read_token(chain: Chain, identity: Identity, asset: Asset, at: Block) -> Tok
         NoContractError: the asset has no operator, or nothing is deployed at the address.
         ForeignContractError: there is other code, or a token of another ledger or asset.
     """
+    asset = on_chain(chain, asset)
     creation = token_creation(identity.ledger_id, asset)
     code = chain.code(creation.address, at)
     if not code:
         raise NoContractError(
             f"{asset.symbol}: no contract at {creation.address} on chain {chain.chain_id}: "
-            "run `evm-ledger chain deploy`"
+            f"run `evm-ledger chain deploy`{_rehearsed(chain, identity, asset, at)}"
         )
     _check_is_ours(chain, identity, asset, creation.address, at)
     if code != chain.call(None, creation.code, at=at):
@@ -96,6 +139,19 @@ def read_token(chain: Chain, identity: Identity, asset: Asset, at: Block) -> Tok
             f"{asset.token_version}: is this the right chain?"
         )
     return _read_state(chain, asset, creation.address, at)
+
+
+def _rehearsed(chain: Chain, identity: Identity, asset: Asset, at: Block) -> str:
+    """Return what to add where the asset's token was rehearsed before it had its operator."""
+    if not chain.is_local_test or asset.operator == TEST_ADDRESS:
+        return ""
+    rehearsal = token_creation(identity.ledger_id, replace(asset, operator=TEST_ADDRESS)).address
+    if not chain.code(rehearsal, at):
+        return ""
+    return (
+        f" (what lies at {rehearsal} is a rehearsal from before {asset.operator} became the "
+        "operator; nothing goes there any more)"
+    )
 
 
 def _check_is_ours(

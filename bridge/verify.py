@@ -22,7 +22,7 @@ from bridge.compare import (
     foreign_record,
     with_addresses,
 )
-from bridge.errors import BridgeError
+from bridge.errors import BridgeError, NoContractError
 from bridge.progress import Progress, ReportProgress, ignore
 from bridge.tokens import (
     BALANCES_A_CALL,
@@ -163,9 +163,12 @@ class _Verify:
         """Compare one asset."""
         symbol = asset.symbol
         last = self.ledger.head(symbol).seq
-        if asset.operator is None and last == 0:
-            return AssetVerified(symbol, None, 0, 0, 0, 0)
-        token = read_token(self.chain, self.ledger.identity, asset, self.at)
+        try:
+            token = read_token(self.chain, self.ledger.identity, asset, self.at)
+        except NoContractError:
+            if asset.operator is None and last == 0:
+                return AssetVerified(symbol, None, 0, 0, 0, 0)
+            raise
         logs = _Logs(self, token, last)
         logs.check()
         balances = _Balances(self, token, logs).check() if self._level > 1 else 0

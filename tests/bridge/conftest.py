@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from eth_account import Account
 
 from bridge.chain import Chain
 from bridge.export import export
@@ -50,5 +51,11 @@ def any_chain(node: Node) -> Iterator[Chain]:
 
 @pytest.fixture(scope="session")
 def signer() -> Signer:
-    """Return the key that test nodes fund."""
+    """Return the key that test nodes fund, and that everybody has."""
     return Signer.for_test_chain()
+
+
+@pytest.fixture(scope="session")
+def owner() -> Signer:
+    """Return a key that nobody else has; `fund` it on each chain."""
+    return Signer(Account.from_key("0x" + "6b" * 32))

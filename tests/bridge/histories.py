@@ -15,6 +15,9 @@ from ledger import Group, Hash32, Kind, Ledger, Movement, RefusedError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from bridge.chain import Chain
+    from bridge.keys import Signer
+
 LEDGER_ID = Hash32(bytes(range(32)))
 PEPPER = Hash32(bytes(range(32, 64)))
 FIRST_MOMENT = 1_790_000_000_000_000
@@ -67,6 +70,11 @@ def seal_all(ledger: Ledger) -> None:
     """Seal until nothing is left."""
     while ledger.seal():
         pass
+
+
+def fund(chain: Chain, signer: Signer) -> None:
+    """Give `signer` what it takes to pay for gas on an Anvil."""
+    chain.request("anvil_setBalance", str(signer.address), hex(10**20))
 
 
 def altered_copy(ledger_url: str, statement: str, folder: Path) -> str:

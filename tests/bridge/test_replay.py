@@ -30,7 +30,7 @@ from ledger import CorruptError, Group, Ledger, Movement
 from ledger.ids import first_head
 from ledger.model import ZERO_ADDRESS, Address, Record
 from ledger.weights import Weight
-from tests.bridge.histories import PEPPER, altered_copy, post, seal_all, small_ledger
+from tests.bridge.histories import PEPPER, altered_copy, fund, post, seal_all, small_ledger
 from tests.bridge.interference import forward, server
 
 if TYPE_CHECKING:
@@ -96,12 +96,13 @@ def test_what_is_posted_later_is_replayed_later(book: Ledger, chain: Chain, sign
 
 
 def test_logs_of_an_export_are_those_of_the_chain(
-    database_url: str, chain: Chain, signer: Signer, tmp_path: Path
+    database_url: str, chain: Chain, owner: Signer, tmp_path: Path
 ) -> None:
     """Address, topics and data, in the order of each token's journal."""
+    fund(chain, owner)
     with small_ledger(database_url) as ledger:
-        deploy(ledger, chain, signer)
-        replay(ledger, chain, signer)
+        deploy(ledger, chain, owner)
+        replay(ledger, chain, owner)
         export(ledger, tmp_path / "x")
         tokens = [token_of(ledger, chain, asset).address for asset in ledger.assets()]
     exported = [

@@ -169,8 +169,6 @@ def test_another_history_with_the_same_movements_differs_in_its_head(
     ) as other:
         for asset in replayed.assets():
             other.create_asset(asset.symbol, asset.name, asset.decimals)
-            assert asset.operator is not None
-            other.set_operator(asset.symbol, asset.operator)
         for account in replayed.accounts():
             if account.account_id != "system":
                 other.create_account(account.account_id, 0, asset="SCI")

@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 from eth_account import Account
+from eth_typing import HexStr
 
+from bridge.keys import TEST_ADDRESS
 from tests.cli.shell import process
-from tests.ledger.support import attacker
+from tests.ledger.support import attacker, unchanged
 
 if TYPE_CHECKING:
     from tests.cli.shell import Shell
     from tests.conftest import StartNode
     from tests.support.nodes import Node
 
+TEST_KEY = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
 Keystore = tuple[Path, Path, str]
 
 
@@ -30,10 +33,12 @@ def online(stocked: Shell, anvil: Node) -> Shell:
 
 
 def test_the_way_to_the_chain(online: Shell) -> None:
-    lines = online.run("chain", "deploy").splitlines()
+    *lines, operator = online.run("chain", "deploy").splitlines()
     assert [line.split()[0] for line in lines] == ["contract", "AccountFactory", "SCI"]
     assert all("deployed" in line for line in lines[1:])
-    assert all(" there " in line for line in online.run("chain", "deploy").splitlines()[1:])
+    assert operator == f"operator of SCI: {TEST_ADDRESS} (the public test key, on this chain only)"
+    assert all(" there " in line for line in online.run("chain", "deploy").splitlines()[1:-1])
+    assert online.json("asset", "list")[0]["operator"] is None
     sent = online.run("chain", "replay")
     assert re.fullmatch(r"sent 1 batch with 2 entries to chain 31337, \d+ gas an entry\n", sent)
     assert online.run("chain", "replay") == (
@@ -52,6 +57,8 @@ def test_the_way_to_the_chain_as_json(online: Shell) -> None:
     factory, token = deployed["contracts"]
     assert deployed["chain_id"] == 31_337
     assert (factory["name"], token["name"], token["is_new"]) == ("AccountFactory", "SCI", True)
+    assert deployed["signer"] == token["operator"] == str(TEST_ADDRESS)
+    assert (factory["operator"], token["stands_in"]) == (None, True)
     assert deployed["gas_used"] == factory["gas_used"] + token["gas_used"]
     replayed = online.json("chain", "replay")
     [asset] = replayed["assets"]
@@ -93,7 +100,8 @@ def test_a_mismatch_is_named_and_ends_with_1(online: Shell) -> None:
 def test_a_node_that_is_not_the_one(
     online: Shell, command: str, words: list[str], says: str
 ) -> None:
-    assert says in online.fails("chain", command, *words)
+    with unchanged(online.database):
+        assert says in online.fails("chain", command, *words)
 
 
 def test_a_node_that_answers_with_nothing_but_brackets(stocked: Shell, folder: Path) -> None:
@@ -121,26 +129,77 @@ def test_a_node_that_answers_with_nothing_but_brackets(stocked: Shell, folder: P
 
 @pytest.mark.parametrize("command", ["replay", "verify"])
 def test_a_chain_without_the_contract(online: Shell, command: str) -> None:
-    assert "evm-ledger chain deploy" in online.fails("chain", command)
+    with unchanged(online.database):
+        assert "evm-ledger chain deploy" in online.fails("chain", command)
 
 
 @pytest.mark.parametrize("command", ["deploy", "replay", "verify"])
 def test_a_chain_with_another_contract_there(online: Shell, anvil: Node, command: str) -> None:
     token = online.json("chain", "deploy")["contracts"][1]["address"]
     anvil.rpc("anvil_setCode", token, "0x6001600055")
-    before = online.json("audit")
-    assert token in online.fails("chain", command)
-    assert online.json("audit") == before
+    with unchanged(online.database):
+        assert token in online.fails("chain", command)
 
 
 def test_the_operators_key(online: Shell, anvil: Node, keystore: Keystore) -> None:
     file, password, address = keystore
     anvil.rpc("anvil_setBalance", address, hex(10**18))
     sign = ["--keystore", file, "--password-file", password]
-    online.run("chain", "deploy", *sign)
+    said = online.run("chain", "deploy", *sign).splitlines()
+    assert said[-1] == f"operator of SCI: {address}"
     assert online.json("asset", "list")[0]["operator"] == address
     assert address in online.fails("chain", "replay")
     assert online.run("chain", "replay", *sign).startswith("sent 1 batch")
+
+
+def test_anybody_may_deploy_but_only_the_operator_replays(
+    online: Shell, anvil: Node, keystore: Keystore
+) -> None:
+    *_, address = keystore
+    anvil.rpc("anvil_setBalance", address, hex(10**18))
+    online.run("asset", "create", "MINE", "--operator", address)
+    said = online.run("chain", "deploy").splitlines()
+    assert said[-2:] == [
+        f"operator of SCI: {TEST_ADDRESS} (the public test key, on this chain only)",
+        f"operator of MINE: {address} (not the key given: only the operator can replay)",
+    ]
+    online.run("mint", "alice", "1", "--asset", "MINE")
+    online.run("seal")
+    assert f"MINE: the token's operator is {address}" in online.fails("chain", "replay")
+
+
+def test_a_rehearsal_and_then_a_chain_that_is_worth_something(
+    online: Shell, anvil: Node, keystore: Keystore, start_anvil: StartNode
+) -> None:
+    file, password, address = keystore
+    online.run("chain", "deploy")
+    online.run("chain", "replay")
+    public = start_anvil("--chain-id", "10")
+    public.rpc("anvil_setBalance", address, hex(10**18))
+    rpc = ["--rpc", public.url]
+    sign = ["--keystore", file, "--password-file", password]
+    for command in ("deploy", "replay"):
+        assert "--keystore" in online.fails("chain", command, *rpc)
+    said = online.run("chain", "deploy", *rpc, *sign, "--allow-own-registrar").splitlines()
+    assert said[-1] == f"operator of SCI: {address}"
+    assert online.run("chain", "replay", *rpc, *sign).startswith("sent 1 batch with 2 entries")
+    assert online.run("chain", "verify", *rpc).startswith("agree: 2 entries")
+    assert "is a rehearsal" in online.fails("chain", "verify", "--rpc", anvil.url)
+
+
+def test_a_keystore_with_the_public_test_key(
+    stocked: Shell, folder: Path, start_anvil: StartNode
+) -> None:
+    document = Account.encrypt(HexStr(TEST_KEY), "", kdf="scrypt", iterations=2)
+    (folder / "test.json").write_text(json.dumps(document), encoding="utf-8")
+    (folder / "empty").touch()
+    stocked.run("seal")
+    sign = ["--keystore", "test.json", "--password-file", "empty"]
+    rpc = ["--rpc", start_anvil("--chain-id", "10").url]
+    with unchanged(stocked.database):
+        for words in (["deploy", "--allow-own-registrar"], ["replay"]):
+            error = stocked.fails("chain", *words, *rpc, *sign)
+            assert f"everybody has the key of {TEST_ADDRESS}" in error
 
 
 def test_a_chain_that_is_worth_something(

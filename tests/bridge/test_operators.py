@@ -1,0 +1,191 @@
+"""Who may replay: a key that everybody has rehearses on local test chains, and nothing else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from eth_account import Account
+
+from bridge.chain import Chain
+from bridge.deploy import deploy
+from bridge.errors import ChainError, CustodyError, NoContractError, OperatorError
+from bridge.expected import read_expected
+from bridge.keys import PUBLIC_ADDRESSES, TEST_ADDRESS, Signer
+from bridge.replay import replay
+from bridge.tokens import on_chain, read_token
+from bridge.verify import verify
+from ledger import Address, Ledger
+from tests.bridge.histories import fund, small_ledger
+from tests.ledger.support import unchanged
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.conftest import StartNode
+
+REGISTRAR = Address(b"\x42" * 20)
+MNEMONIC = "test test test test test test test test test test test junk"
+
+
+@pytest.fixture
+def public(start_anvil: StartNode, owner: Signer) -> Iterator[Chain]:
+    """Return a chain that may be worth something, as far as anybody can tell."""
+    with Chain.connect(start_anvil("--chain-id", "10").url) as connection:
+        fund(connection, owner)
+        yield connection
+
+
+@pytest.fixture
+def cold(sqlite_url: str) -> Iterator[Ledger]:
+    """Return a sealed ledger whose registrar's key is elsewhere, as a public chain wants it."""
+    with Ledger.create(sqlite_url, registrar=REGISTRAR) as ledger:
+        ledger.create_asset("SCI", "SCI token")
+        ledger.create_asset("NEW", "No entries yet")
+        ledger.create_account("alice", asset="SCI")
+        ledger.seal()
+        yield ledger
+
+
+def operators(ledger: Ledger) -> list[Address | None]:
+    return [asset.operator for asset in ledger.assets()]
+
+
+def test_the_public_addresses_are_those_that_the_nodes_fund(chain: Chain) -> None:
+    Account.enable_unaudited_hdwallet_features()
+    path = "m/44'/60'/0'/0/{}".format
+    found = [Account.from_mnemonic(MNEMONIC, account_path=path(n)).address for n in range(20)]
+    assert list(map(str, PUBLIC_ADDRESSES)) == found
+    funded = chain.request("eth_accounts")
+    assert [account.lower() for account in funded] == [it.lower() for it in found[: len(funded)]]
+    assert Signer.for_test_chain().address == TEST_ADDRESS
+    assert Signer.for_test_chain().is_public
+
+
+def test_a_rehearsal_does_not_touch_the_assets(
+    database_url: str, any_chain: Chain, signer: Signer
+) -> None:
+    """The public test key stands in, everywhere alike, and is stored nowhere."""
+    with small_ledger(database_url) as ledger:
+        report = deploy(ledger, any_chain, signer)
+        assert [(it.operator, it.stands_in) for it in report.tokens] == [(TEST_ADDRESS, True)] * 2
+        assert replay(ledger, any_chain, signer).entries == 20
+        assert verify(ledger, any_chain).agree
+        heads = read_expected(ledger, [any_chain.name], None).heads
+        assert ledger.audit(heads).ok
+        assert {symbol: seq for symbol, (seq, _) in heads.items()} == {"SCI": 15, "GOLD": 5}
+        assert operators(ledger) == [None, None]
+
+
+def test_a_rehearsal_and_then_the_real_thing(
+    cold: Ledger, chain: Chain, public: Chain, signer: Signer, owner: Signer
+) -> None:
+    rehearsed = deploy(cold, chain, signer)
+    replay(cold, chain, signer)
+    assert verify(cold, chain).agree
+
+    real = deploy(cold, public, owner)
+    assert operators(cold) == [owner.address] * 2
+    assert [(it.operator, it.stands_in) for it in real.tokens] == [(owner.address, False)] * 2
+    assert {it.address for it in real.tokens}.isdisjoint(it.address for it in rehearsed.tokens)
+    for asset in cold.assets():
+        assert read_token(public, cold.identity, asset, public.block()).operator == owner.address
+    assert replay(cold, public, owner).entries == 1
+    assert verify(cold, public).agree
+
+    # The operator is part of a token's address: the rehearsal's token is another, and that is said.
+    for step in (lambda: verify(cold, chain), lambda: replay(cold, chain, owner)):
+        with pytest.raises(NoContractError, match=f"{rehearsed.tokens[0].address} is a rehearsal"):
+            step()
+    fund(chain, owner)
+    assert [it.address for it in deploy(cold, chain, owner).tokens] == [
+        it.address for it in real.tokens
+    ]
+    assert replay(cold, chain, owner).entries == 1
+    assert verify(cold, chain).agree
+
+
+def test_a_rehearsal_is_not_replayed_to_with_another_key(
+    book: Ledger, chain: Chain, signer: Signer, owner: Signer
+) -> None:
+    deploy(book, chain, signer)
+    with pytest.raises(OperatorError, match=r"public test key.*chain deploy"):
+        replay(book, chain, owner)
+    fund(chain, owner)
+    deploy(book, chain, owner)
+    assert replay(book, chain, owner).entries == 20
+
+
+@pytest.mark.parametrize("key", [0, 1, 19])
+def test_a_public_key_can_do_nothing_on_another_chain(
+    cold: Ledger, sqlite_url: str, public: Chain, owner: Signer, *, key: int
+) -> None:
+    Account.enable_unaudited_hdwallet_features()
+    path = f"m/44'/60'/0'/0/{key}"
+    everybodys = Signer(Account.from_mnemonic(MNEMONIC, account_path=path))
+    assert everybodys.address == PUBLIC_ADDRESSES[key]
+    fund(public, everybodys)
+
+    def refused(signer: Signer, says: str) -> None:
+        block = public.block()
+        with unchanged(sqlite_url):
+            with pytest.raises(CustodyError, match=says):
+                deploy(cold, public, signer, allow_own_registrar=True)
+            with pytest.raises(CustodyError, match=says):
+                replay(cold, public, signer)
+        assert public.block() == block
+
+    refused(everybodys, "sign with a key of your own")
+    deploy(cold, public, owner)
+    refused(everybodys, "sign with a key of your own")
+    replay(cold, public, owner)
+    cold.create_asset("BAD", "Bad", operator=everybodys.address)
+    cold.mint("alice", 1, asset="BAD")
+    cold.seal()
+    refused(owner, "BAD: everybody has the key of its operator")
+    refused(everybodys, "sign with a key of your own")
+
+
+@pytest.mark.parametrize("key", [1, 19])
+def test_a_public_key_is_not_stored_from_a_keystore_either(
+    book: Ledger, chain: Chain, signer: Signer, *, key: int
+) -> None:
+    Account.enable_unaudited_hdwallet_features()
+    path = f"m/44'/60'/0'/0/{key}"
+    other = Signer(Account.from_mnemonic(MNEMONIC, account_path=path))
+    fund(chain, other)
+    report = deploy(book, chain, other)
+    assert {(it.operator, it.stands_in) for it in report.tokens} == {(TEST_ADDRESS, True)}
+    assert operators(book) == [None, None]
+    assert replay(book, chain, signer).entries == 20
+
+
+def test_an_operator_is_stored_once_its_token_is_there(
+    book: Ledger, chain: Chain, owner: Signer
+) -> None:
+    """Whose deployment fails is nobody's operator: here there is nothing to pay the gas with."""
+    with pytest.raises(ChainError):
+        deploy(book, chain, owner)
+    assert operators(book) == [None, None]
+    fund(chain, owner)
+    deploy(book, chain, owner)
+    assert operators(book) == [owner.address] * 2
+
+
+def test_nobody_stands_in_on_another_chain(book: Ledger, chain: Chain, public: Chain) -> None:
+    asset = book.asset("SCI")
+    assert on_chain(chain, asset).operator == TEST_ADDRESS
+    assert on_chain(public, asset) is asset
+    with pytest.raises(NoContractError, match="has no operator"):
+        verify(book, public)
+
+
+def test_a_registrar_that_everybody_has_stays_off_other_chains(
+    sqlite_url: str, chain: Chain, public: Chain, signer: Signer, owner: Signer
+) -> None:
+    with Ledger.create(sqlite_url, registrar=PUBLIC_ADDRESSES[1]) as ledger:
+        ledger.create_asset("SCI", "SCI token")
+        ledger.create_account("alice")
+        deploy(ledger, chain, signer)
+        with unchanged(sqlite_url), pytest.raises(CustodyError, match=r"alice .* --registrar"):
+            deploy(ledger, public, owner, allow_own_registrar=True)
