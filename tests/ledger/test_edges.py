@@ -128,3 +128,22 @@ def test_an_error_nobody_has_named_is_still_one_of_the_ledgers(database_url: str
         ledger.connection() as connection,
     ):
         connection.execute(text("SELECT 1 FROM no_such_function_at_all(1)"))
+
+
+def test_sqlite_connections_have_the_settings_that_the_guarantees_need(sqlite_url: str) -> None:
+    wanted = {"journal_mode": "wal", "synchronous": 2, "recursive_triggers": 1}
+    for lock_timeout, waits in ((None, 60_000), (1.5, 1_500)):
+        if lock_timeout is None:
+            Ledger.create(sqlite_url).close()
+        with (
+            Ledger.open(sqlite_url, lock_timeout=lock_timeout) as ledger,
+            ledger.connection() as connection,
+        ):
+            found = {
+                name: connection.execute(text(f"PRAGMA {name}")).scalar_one()
+                for name in (*wanted, "busy_timeout")
+            }
+            driver = connection.connection.driver_connection
+        assert found == {**wanted, "busy_timeout": waits}
+        assert driver is not None
+        assert driver.isolation_level is None  # every BEGIN is said by the ledger
