@@ -78,6 +78,7 @@ def chain_deploy(
             ledger, chain, signer, allow_own_registrar=allow_own_registrar, progress=progress
         )
     contracts = (report.factory, *report.tokens)
+    done = "deployed: " + ", ".join(f"{it.name} {it.address}" for it in contracts)
     if as_json:
         value = {
             "chain_id": report.chain_id,
@@ -85,7 +86,7 @@ def chain_deploy(
             "gas_used": report.gas_used,
             "contracts": [fields_json(one) for one in contracts],
         }
-        show(value, "", as_json=True)
+        show(value, "", as_json=True, done=done)
         return
     show_rows(
         contracts,
@@ -94,9 +95,10 @@ def chain_deploy(
         value=fields_json,
         none="",
         as_json=False,
+        done=done,
     )
     if lines := _operator_lines(report):
-        say("\n".join(lines))
+        say("\n".join(lines), done=done)
 
 
 def _operator_lines(report: DeployReport) -> list[str]:
@@ -143,7 +145,8 @@ def chain_replay(
         bars() as progress,
     ):
         report = replay(ledger, chain, read_signer(keystore, password_file), progress=progress)
-    show(_replay_json(report), _replay_text(report), as_json=as_json)
+    text = _replay_text(report)
+    show(_replay_json(report), text, as_json=as_json, done=f"replayed: {text}")
 
 
 def _replay_text(report: ReplayReport) -> str:
