@@ -34,7 +34,7 @@ def server(answer: Callable[[dict[str, Any]], bytes | None]) -> Iterator[str]:
             """Say nothing."""
 
     running = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=running.serve_forever)
+    thread = threading.Thread(target=running.serve_forever, args=[0.01])  # how soon it can end
     thread.start()
     try:
         yield f"http://127.0.0.1:{running.server_port}"
