@@ -164,7 +164,9 @@ def _new_ledger(url: str, lock_timeout: float | None) -> Iterator[Connection]:
 def _check_empty(connection: Connection) -> None:
     """Refuse a database that holds a ledger. Raises DatabaseFileError."""
     if current_revision(connection) is not None:
-        raise DatabaseFileError("this database holds a ledger already; open it instead")
+        raise DatabaseFileError(
+            "this database holds a ledger already; open that, or name another with --database"
+        )
 
 
 def _set_wal(transactions: Transactions) -> None:

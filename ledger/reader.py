@@ -55,13 +55,13 @@ class Reader:
             NotFoundError: UNKNOWN_ASSET.
         """
         known = self._known_assets(fresh=symbol is None or symbol not in self._assets)
+        names = ", ".join(map(repr, list(known)[:5])) or "none"
         if symbol is None:
             if len(known) == 1:
                 return next(iter(known.values()))
-            names = ", ".join(list(known)[:5]) or "none"
             raise RefusedError(Rule.ASSET_REQUIRED, f"name an asset; the ledger has {names}")
         if symbol not in known:
-            raise NotFoundError(Rule.UNKNOWN_ASSET, f"no asset {symbol!r}; create it first")
+            raise NotFoundError(Rule.UNKNOWN_ASSET, f"no asset {symbol!r}; the ledger has {names}")
         return known[symbol]
 
     def _known_assets(self, *, fresh: bool = False) -> dict[str, Asset]:

@@ -340,7 +340,7 @@ def test_nobody_is_asked_for_a_password_where_there_is_no_terminal(
         ("SCI:2:0x12", "is no SYMBOL:SEQ:0xHEAD with 64 hex digits"),
         ("SCI:-2:0x" + "00" * 32, "is no SYMBOL:SEQ:0xHEAD"),
         ("SCI:" + "9" * 5_000 + ":0x" + "00" * 32, "is no SYMBOL:SEQ:0xHEAD"),
-        ("TIN:2:0x" + "00" * 32, "UNKNOWN_ASSET: no asset 'TIN'"),
+        ("TIN:2:0x" + "00" * 32, "UNKNOWN_ASSET: no asset 'TIN'; the ledger has 'SCI'"),
         ("x" * 5_000, "is no SYMBOL:SEQ:0xHEAD"),
         ("no/such/manifest.json", "manifest.json: cannot be read (No such file or directory)"),
         (".", "manifest.json: cannot be read (No such file or directory)"),

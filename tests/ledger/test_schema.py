@@ -361,7 +361,9 @@ def test_of_many_creates_at_once_one_wins(database_url: str) -> None:
         results = list(pool.map(attempt, range(8)))
     [made] = [result for result in results if isinstance(result, Hash32)]
     refused = {result for result in results if isinstance(result, str)}
-    assert refused == {"this database holds a ledger already; open it instead"}
+    assert refused == {
+        "this database holds a ledger already; open that, or name another with --database"
+    }
     with Ledger.open(database_url) as ledger:
         assert ledger.identity.ledger_id == made
         assert ledger.audit().ok
