@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from ledger.cli_entries import balance, burn, mint, seal, statement, supply, transfer
+from ledger.cli_legacy import import_legacy_command
 from ledger.cli_setup import account_group, asset_group, init
 
 COMMANDS: Final = (
@@ -18,5 +19,6 @@ COMMANDS: Final = (
     statement,
     supply,
     seal,
+    import_legacy_command,
 )
 """In the order in which one comes to need them."""
