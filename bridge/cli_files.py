@@ -23,7 +23,6 @@ from ledger.console import (
     json_option,
     progress,
     show,
-    url_option,
 )
 from ledger.errors import FieldError, LedgerError
 from ledger.vectors import checks
@@ -196,16 +195,24 @@ def export_command(
     metavar="FILE",
     help="The pepper, as export --secrets wrote it. Without it the ledger is read-only.",
 )
-@url_option
+@database_option
 @json_option
-def import_command(*, folder: Path, secrets: Path | None, database: str, as_json: bool) -> None:
+def import_command(
+    *, folder: Path, secrets: Path | None, database: Database, as_json: bool
+) -> None:
     """Rebuild a ledger from the export in FOLDER, if every id, head and root recomputes."""
     pepper = None
     if secrets is not None:
         pepper = read_secrets(secrets, read_manifest(folder).ledger_id)
     with (
         bars() as report_progress,
-        import_ledger(folder, database, pepper=pepper, progress=report_progress) as ledger,
+        import_ledger(
+            folder,
+            database.url,
+            pepper=pepper,
+            lock_timeout=database.lock_timeout,
+            progress=report_progress,
+        ) as ledger,
     ):
         heads = {asset.symbol: ledger.head(asset.symbol) for asset in ledger.assets()}
         value = {
@@ -213,7 +220,7 @@ def import_command(*, folder: Path, secrets: Path | None, database: str, as_json
             "heads": {s: {"seq": h.seq, "head": str(h.head)} for s, h in heads.items()},
         }
     entries = counted(sum(head.seq for head in heads.values()), "entry", "entries")
-    text = f"imported {entries} of {counted(len(heads), 'asset')} into {database}"
+    text = f"imported {entries} of {counted(len(heads), 'asset')} into {database.url}"
     done = f"imported: {entries} of {counted(len(heads), 'asset')}"
     if pepper is None:
         text += "\nread-only: the pepper was not given (--secrets)"

@@ -40,7 +40,12 @@ _FILE_OF: Final = {"token_ledger": files.ENTRIES, "token_accounts": files.ACCOUN
 
 
 def import_ledger(
-    folder: Path, url: str, *, pepper: Hash32 | None = None, progress: ReportProgress = ignore
+    folder: Path,
+    url: str,
+    *,
+    pepper: Hash32 | None = None,
+    lock_timeout: float | None = None,
+    progress: ReportProgress = ignore,
 ) -> Ledger:
     """Make a ledger in the empty database at `url` from the export in `folder`, and open it.
 
@@ -65,7 +70,7 @@ def import_ledger(
         check=source.check_derived,
     )
     try:
-        return Ledger.restore(url, contents, pepper=pepper)
+        return Ledger.restore(url, contents, pepper=pepper, lock_timeout=lock_timeout)
     except RestoreError as error:
         found = error.finding
         file = _FILE_OF.get(found.table, files.MANIFEST)

@@ -222,9 +222,10 @@ class Database:
         return Ledger.create(self.url, registrar=registrar, lock_timeout=self.lock_timeout)
 
 
-def url_option(command: Callable[P, R]) -> Callable[P, R]:
-    """Add `--database` as a URL."""
-    return click.option(
+def database_option(command: Callable[..., R]) -> Callable[..., R]:
+    """Add `--database` and `--lock-timeout`; the command gets both as one `Database`."""
+
+    @click.option(
         "--database",
         envvar="EVM_LEDGER_DATABASE",
         default=DEFAULT_DATABASE,
@@ -232,13 +233,7 @@ def url_option(command: Callable[P, R]) -> Callable[P, R]:
         show_envvar=True,
         metavar="URL",
         help="sqlite:///FILE or postgresql://USER@HOST/DATABASE.",
-    )(command)
-
-
-def database_option(command: Callable[..., R]) -> Callable[..., R]:
-    """Add `--database` and `--lock-timeout`; the command gets both as one `Database`."""
-
-    @url_option
+    )
     @click.option(
         "--lock-timeout",
         type=float,

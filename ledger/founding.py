@@ -83,7 +83,7 @@ def found(
         store.write_accounts(connection, [_issuer(now)], with_blind=False)
 
 
-def founded(url: str, contents: Restore, pepper: Hash32 | None) -> None:
+def founded(url: str, contents: Restore, pepper: Hash32 | None, lock_timeout: float | None) -> None:
     """Make a ledger out of `contents`, in one transaction.
 
     Raises:
@@ -91,7 +91,7 @@ def founded(url: str, contents: Restore, pepper: Hash32 | None) -> None:
         DatabaseFileError: the database cannot be used, or holds a ledger.
     """
     identity = identity_of(contents.ledger_id, pepper, contents.registrar, contents.created_at)
-    with _new_ledger(url, None) as connection:
+    with _new_ledger(url, lock_timeout) as connection:
         _write_settings(connection, identity)
         write_restore(connection, identity, contents)
 

@@ -91,17 +91,25 @@ class Ledger(Poster):
         return cls(*open_founded(url, lock_timeout), clock)
 
     @classmethod
-    def restore(cls, url: str, contents: Restore, *, pepper: Hash32 | None = None) -> Self:
+    def restore(
+        cls,
+        url: str,
+        contents: Restore,
+        *,
+        pepper: Hash32 | None = None,
+        lock_timeout: float | None = None,
+    ) -> Self:
         """Make a ledger from the contents of an export, in one transaction, and open it.
 
-        Without its pepper it can be read, audited and verified, but not posted to.
+        Without its pepper it can be read, audited and verified, but not posted to. `lock_timeout`
+        is as for `open`.
 
         Raises:
             RestoreError: an id, head, balance, root or address does not recompute.
             DatabaseFileError: the database cannot be used, or holds a ledger already.
         """
-        founded(url, contents, pepper)
-        return cls.open(url)
+        founded(url, contents, pepper, lock_timeout)
+        return cls.open(url, lock_timeout=lock_timeout)
 
     def close(self) -> None:
         """Close every connection."""

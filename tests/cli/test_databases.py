@@ -149,6 +149,19 @@ def test_a_locked_database_is_waited_for_and_then_named(stocked: Shell, words: l
     assert stocked.json("audit") == before
 
 
+def test_an_import_waits_as_long_as_it_is_told(stocked: Shell) -> None:
+    stocked.run("export", "out")
+    copy = Shell("sqlite:///copy.db")
+    with closing(sqlite3.connect("copy.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        start = time.monotonic()
+        error = copy.fails("import", "out", "--lock-timeout", "0.3")
+        assert 0.3 <= time.monotonic() - start < 10
+        assert "another writer held the journal for too long; try again" in error
+        other.execute("ROLLBACK")
+    assert copy.run("import", "out").startswith("imported ")
+
+
 def test_a_lock_that_is_given_back_in_time_is_no_error(stocked: Shell) -> None:
     other = sqlite3.connect(file_of(stocked), isolation_level=None, check_same_thread=False)
     other.execute("BEGIN IMMEDIATE")
