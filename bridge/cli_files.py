@@ -26,7 +26,7 @@ from ledger.console import (
 )
 from ledger.errors import FieldError, LedgerError
 from ledger.vectors import checks
-from ledger.views import counted
+from ledger.views import asset_json, counted, one_line
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 @click.command(
-    short_help="Recompute everything that is stored.",
+    short_help="Recompute every id, head, balance and root.",
     epilog=example(
         "evm-ledger audit",
         "evm-ledger audit --expect-head backup-2026-01",
@@ -62,7 +62,7 @@ def audit(
     database: Database,
     as_json: bool,
 ) -> None:
-    """Recompute everything stored: ids, heads, balances, supply, batches, seals.
+    """Recompute ids, heads, balances, supply, batches and seals from what is stored.
 
     Names the first wrong row and exits with 1. A head from outside (--expect-head) finds a tail
     that was cut off, which nothing inside the database can show.
@@ -200,7 +200,10 @@ def export_command(
 def import_command(
     *, folder: Path, secrets: Path | None, database: Database, as_json: bool
 ) -> None:
-    """Rebuild a ledger from the export in FOLDER, if every id, head and root recomputes."""
+    """Rebuild a ledger from the export in FOLDER, if every id, head, balance and root recomputes.
+
+    Settings that none of these covers are printed at the end: compare them with what you know.
+    """
     pepper = None
     if secrets is not None:
         pepper = read_secrets(secrets, read_manifest(folder).ledger_id)
@@ -218,13 +221,38 @@ def import_command(
         value = {
             "ledger_id": str(ledger.identity.ledger_id),
             "heads": {s: {"seq": h.seq, "head": str(h.head)} for s, h in heads.items()},
+            "not_proved": _settings_json(ledger),
         }
+        settings = _settings_text(ledger)
     entries = counted(sum(head.seq for head in heads.values()), "entry", "entries")
     text = f"imported {entries} of {counted(len(heads), 'asset')} into {database.url}"
     done = f"imported: {entries} of {counted(len(heads), 'asset')}"
     if pepper is None:
         text += "\nread-only: the pepper was not given (--secrets)"
-    show(value, text, as_json=as_json, done=done)
+    show(value, f"{text}\n{settings}", as_json=as_json, done=done)
+
+
+def _settings_json(ledger: Ledger) -> dict[str, object]:
+    """Return the settings that no id, head, balance or root covers, as JSON has them."""
+    named = ("symbol", "endowment", "operator")
+    assets = map(asset_json, ledger.assets())
+    return {
+        "registrar": str(ledger.identity.registrar),
+        "assets": [{name: asset[name] for name in named} for asset in assets],
+    }
+
+
+def _settings_text(ledger: Ledger) -> str:
+    """Return the same for people."""
+    lines = [
+        "no id proves these, so compare them with what you know:",
+        f"  registrar of new accounts: {ledger.identity.registrar}",
+    ]
+    for asset in ledger.assets():
+        operator = "no operator" if asset.operator is None else f"operator {asset.operator}"
+        endowment = asset.format(asset.endowment)
+        lines.append(f"  {one_line(asset.symbol)}: endowment {endowment}, {operator}")
+    return "\n".join(lines)
 
 
 @click.command(

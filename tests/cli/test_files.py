@@ -2,11 +2,16 @@ from __future__ import annotations
 
 import json
 import shutil
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bridge import files
+from bridge.artifacts import token_address
+from bridge.strict import Place
+from ledger import Hash32
 from tests.cli.conftest import stock
 from tests.cli.shell import Shell, process
 
@@ -49,7 +54,13 @@ def test_an_export_says_what_is_in_it(any_stocked: Shell) -> None:
 def test_an_export_becomes_the_same_ledger(exported: Shell) -> None:
     copy = Shell("sqlite:///copy.db")
     said = copy.run("import", "out", "--secrets", "secrets")
-    assert said == "imported 2 entries of 1 asset into sqlite:///copy.db\n"
+    registrar = exported.json("account", "list")[0]["registrar"]
+    assert said == (
+        "imported 2 entries of 1 asset into sqlite:///copy.db\n"
+        "no id proves these, so compare them with what you know:\n"
+        f"  registrar of new accounts: {registrar}\n"
+        "  SCI: endowment 1000, no operator\n"
+    )
     for words in (["audit"], ["account", "list"], ["statement", "alice"], ["supply"]):
         assert copy.json(*words) == exported.json(*words)
     entry = copy.json("transfer", "alice", "bob", "1")
@@ -69,7 +80,47 @@ def test_what_an_import_says_as_json(exported: Shell) -> None:
     assert copy.json("import", "out") == {
         "ledger_id": json.loads(Path("out/manifest.json").read_text())["ledger_id"],
         "heads": exported.json("audit")["heads"],
+        "not_proved": {
+            "registrar": exported.json("account", "list")[0]["registrar"],
+            "assets": [
+                {
+                    "symbol": "SCI",
+                    "endowment": exported.json("asset", "list")[0]["endowment"],
+                    "operator": None,
+                }
+            ],
+        },
     }
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "shown"),
+    [
+        ("registrar", "0x" + "42" * 20, "registrar of new accounts: 0x" + "42" * 20),
+        ("endowment", "7" + "0" * 18, "  SCI: endowment 7, no operator"),
+        ("operator", "0x" + "42" * 20, "  SCI: endowment 1000, operator 0x" + "42" * 20),
+    ],
+)
+def test_what_no_id_covers_is_shown(exported: Shell, field: str, value: str, *, shown: str) -> None:
+    """A forger may change it and mend everything that follows, so the importer must look."""
+    place = Place(files.MANIFEST)
+    manifest = json.loads(Path("out/manifest.json").read_text(encoding="utf-8"))
+    [asset] = manifest["assets"]
+    (manifest if field == "registrar" else asset)[field] = value
+    exported_asset = files.read_asset(place, asset, 1)
+    ledger_id = Hash32.parse(manifest["ledger_id"])
+    logs = Path("out/logs.jsonl")
+    if token := token_address(ledger_id, exported_asset.asset):
+        text = logs.read_text(encoding="utf-8")
+        text = text.replace(asset["log_address"].lower(), str(token).lower())
+        logs.write_text(text, encoding="utf-8")
+        asset["token"] = asset["log_address"] = str(token)
+        facts = manifest["files"]["logs.jsonl"]
+        facts.update(bytes=len(text), sha256=sha256(text.encode()).hexdigest())
+    del manifest["sha256"]
+    Path("out/manifest.json").write_bytes(files.dump_manifest(files.with_checksum(manifest)))
+    assert shown in Shell("sqlite:///copy.db").run("import", "out")
+    assert exported.run("audit")
 
 
 def test_secrets_are_for_their_owner_only(exported: Shell) -> None:
