@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
+from sqlalchemy import inspect, text
 
 from ledger.errors import DatabaseFileError
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-VERSION_TABLE = "token_schema"
+VERSION_TABLE: Final = "token_schema"
+
+NEWEST_REVISION: Final = "0001"
+"""The revision that this package makes: the last in `migrations/versions`."""
 
 
 def migrations_folder() -> Path:
@@ -27,19 +27,23 @@ def migrations_folder() -> Path:
 
 def migrate(connection: Connection) -> None:
     """Bring the schema of `connection` to the newest revision, inside its transaction."""
+    # Slow to import, and only a new ledger needs it: whoever opens one does not wait for it.
+    from alembic import command  # noqa: PLC0415 (see above)
+    from alembic.config import Config  # noqa: PLC0415 (see above)
+
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    command.upgrade(_config(connection), "head")
+    config = Config()  # without any file
+    config.set_main_option("script_location", str(migrations_folder()))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
 
 
 def current_revision(connection: Connection) -> str | None:
     """Return the schema revision of the database, or None if it holds no ledger."""
-    context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
-    return context.get_current_revision()
-
-
-def newest_revision() -> str:
-    """Return the revision that this package makes."""
-    return str(ScriptDirectory.from_config(_config(None)).get_current_head())
+    if not inspect(connection).has_table(VERSION_TABLE):
+        return None
+    found: str | None = connection.execute(text("SELECT version_num FROM token_schema")).scalar()
+    return found
 
 
 def check_revision(connection: Connection) -> None:
@@ -48,7 +52,7 @@ def check_revision(connection: Connection) -> None:
     Raises:
         DatabaseFileError: there is no ledger, or its schema is older or newer.
     """
-    found, known = current_revision(connection), newest_revision()
+    found, known = current_revision(connection), NEWEST_REVISION
     if found is None:
         raise DatabaseFileError("no ledger in this database; make one with `evm-ledger init`")
     if found != known:
@@ -56,11 +60,3 @@ def check_revision(connection: Connection) -> None:
             f"the schema is revision {found}, this package knows {known}; "
             "install the version of evm-ledger that wrote it, or a newer one"
         )
-
-
-def _config(connection: Connection | None) -> Config:
-    """Return Alembic's configuration, without any file."""
-    config = Config()
-    config.set_main_option("script_location", str(migrations_folder()))
-    config.attributes["connection"] = connection
-    return config

@@ -14,9 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, make_url
 
 from ledger import DatabaseFileError, FieldError, Hash32, Ledger
+from ledger.schema import NEWEST_REVISION, migrations_folder
 from ledger.tables import metadata
 from tests.ledger.support import TABLES, create, dump, economy, raw
 
@@ -405,3 +408,9 @@ def test_the_ledger_opens_without_a_home_and_elsewhere(sqlite_url: str, tmp_path
         check=False,
     )
     assert (done.stdout, done.returncode) == ("1000\n", 0), done.stderr
+
+
+def test_the_newest_revision_is_the_last_migration() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(migrations_folder()))
+    assert ScriptDirectory.from_config(config).get_heads() == [NEWEST_REVISION]
