@@ -6,10 +6,12 @@ half-written is ever at the target: the folder is made under another name, then 
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import re
 import shutil
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.metadata import version
@@ -250,16 +252,61 @@ def _new_folder(target: Path) -> Iterator[Path]:
         raise TargetExistsError(f"{target} is there already: give a new name")
     partial = target.parent / f".{target.name}.{os.getpid()}.partial"
     try:
+        _sweep(target)
         partial.mkdir()
+        held, _ = _lock(partial)
     except OSError as error:
         raise BridgeError(f"{target} cannot be made ({error.strerror})") from None
     try:
         yield partial
-        partial.rename(target)
+        _rename(partial, target)
     except BaseException:  # Ctrl-C too: half an export must not stay
         shutil.rmtree(partial, ignore_errors=True)
         raise
+    finally:
+        os.close(held)
     _sync_folder(target.parent)
+
+
+def _rename(partial: Path, target: Path) -> None:
+    """Put a whole export where it belongs."""
+    try:
+        partial.rename(target)
+    except OSError as error:
+        if target.exists():
+            raise TargetExistsError(f"{target} is there by now: give a new name") from None
+        raise BridgeError(f"{target} cannot be made ({error.strerror})") from None
+
+
+def _lock(folder: Path) -> tuple[int, bool]:
+    """Open a folder and lock it until it is closed; the lock ends with its process in any case.
+
+    Return the descriptor to close, and whether there is a lock: some file systems have none.
+
+    Raises:
+        BlockingIOError: an export that runs has the lock.
+    """
+    held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(held)
+        raise
+    except OSError:
+        return held, False
+    return held, True
+
+
+def _sweep(target: Path) -> None:
+    """Remove what exports to `target` left behind that were killed and could not clean up."""
+    left = re.compile(rf"\.{re.escape(target.name)}\.[0-9]+\.partial")
+    for folder in target.parent.iterdir():
+        if left.fullmatch(folder.name):
+            with suppress(OSError):  # it is in use, or gone by now
+                held, is_locked = _lock(folder)
+                if is_locked:
+                    shutil.rmtree(folder, ignore_errors=True)
+                os.close(held)
 
 
 def _sync_folder(folder: Path) -> None:

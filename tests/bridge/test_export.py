@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import stat
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -159,6 +163,66 @@ def test_ctrl_c_leaves_no_half_export(book: Ledger, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         export(book, tmp_path / "x", progress=interrupt)
     assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == []
+
+
+ANOTHER_EXPORT = """
+import os, signal, sys
+from pathlib import Path
+from bridge.export import export
+from ledger import Ledger
+
+def progress(step):
+    if step.step == "logs" and sys.argv[3] == "killed":
+        os.kill(os.getpid(), signal.SIGKILL)
+
+with Ledger.open(sys.argv[1]) as ledger:
+    export(ledger, Path(sys.argv[2]), progress=progress)
+"""
+
+
+def another_export(url: str, target: Path, end: str) -> int:
+    """Export in a process of its own; return its exit code."""
+    command = [sys.executable, "-c", ANOTHER_EXPORT, url, str(target), end]
+    return subprocess.run(command, check=False).returncode
+
+
+def test_the_next_export_sweeps_what_a_killed_one_left(
+    book: Ledger, sqlite_url: str, tmp_path: Path
+) -> None:
+    target = tmp_path / "x"
+    assert another_export(sqlite_url, target, "killed") == -signal.SIGKILL
+    [left] = tmp_path.glob(".x.*.partial")
+    assert list(left.iterdir())
+    others = [tmp_path / ".y.1.partial", tmp_path / ".x.y.partial", tmp_path / "x.1.partial"]
+    for other in others:
+        other.mkdir()
+    export(book, target)
+    assert not left.exists()
+    assert target.is_dir()
+    assert all(other.exists() for other in others)
+
+
+def test_an_export_does_not_sweep_one_that_still_runs(
+    book: Ledger, sqlite_url: str, tmp_path: Path
+) -> None:
+    target = tmp_path / "x"
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / ".x.2.partial").symlink_to(tmp_path / "elsewhere")
+    inside: list[Path] = []
+
+    def export_too(step: Progress) -> None:
+        if step.step == "logs" and not inside:
+            [running] = tmp_path.glob(f".x.{os.getpid()}.partial")
+            inside.append(running)
+            assert another_export(sqlite_url, target, "done") == 0
+            assert running.exists()
+
+    with pytest.raises(TargetExistsError, match="is there by now"):
+        export(book, target, progress=export_too)
+    assert inside
+    assert target.is_dir()
+    assert [path.name for path in tmp_path.glob(".x.*")] == [".x.2.partial"]
+    assert (tmp_path / "elsewhere").exists()
 
 
 def test_secrets_are_the_owners_alone_and_never_overwritten(
