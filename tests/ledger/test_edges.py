@@ -144,6 +144,6 @@ def test_sqlite_connections_have_the_settings_that_the_guarantees_need(sqlite_ur
                 for name in (*wanted, "busy_timeout")
             }
             driver = connection.connection.driver_connection
-        assert found == {**wanted, "busy_timeout": waits}
-        assert driver is not None
-        assert driver.isolation_level is None  # every BEGIN is said by the ledger
+            assert found == {**wanted, "busy_timeout": waits}
+            assert driver is not None
+            assert driver.isolation_level is None  # every BEGIN is said by the ledger
