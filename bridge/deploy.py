@@ -16,6 +16,7 @@ from bridge.progress import Progress, ReportProgress, ignore
 from bridge.proxy import ensure_deployment_proxy
 from bridge.tokens import check_operators, on_chain, read_token
 from ledger.addresses import DEPLOYMENT_PROXY
+from ledger.errors import NotFoundError
 
 if TYPE_CHECKING:
     from bridge.chain import Chain
@@ -96,12 +97,28 @@ def _deploy_token(ledger: Ledger, chain: Chain, signer: Signer, asset: Asset) ->
     own = replace(asset, operator=signer.address)
     owned = own if is_new_operator else on_chain(chain, asset)
     creation = token_creation(ledger.identity.ledger_id, owned)
+    _check_nobody_there(ledger, owned, creation.address)
     token = _create(chain, signer, owned.symbol, creation)
     read_token(chain, ledger.identity, owned, chain.block())
     if is_new_operator:
         ledger.set_operator(asset.symbol, signer.address)
     stands_in = asset.operator is None and not is_new_operator
     return replace(token, operator=owned.operator, stands_in=stands_in)
+
+
+def _check_nobody_there(ledger: Ledger, asset: Asset, token: Address) -> None:
+    """Raise CustodyError if an account is at the token's own address: what it holds would strand."""
+    try:
+        account = ledger.account(str(token).lower())
+    except NotFoundError:
+        return
+    for held in ledger.assets():
+        if balance := ledger.get_balance(account.account_id, held.symbol):
+            raise CustodyError(
+                f"account {account.account_id} is the token contract of {asset.symbol} and holds "
+                f"{held.format(balance)} {held.symbol}, which nobody could ever move on the chain: "
+                "transfer it to another account first"
+            )
 
 
 def _check_custody(ledger: Ledger, *, allow_own: bool) -> None:

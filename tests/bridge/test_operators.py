@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from eth_account import Account
 
+from bridge.artifacts import token_address
 from bridge.chain import Chain
 from bridge.deploy import deploy
 from bridge.errors import ChainError, CustodyError, NoContractError, OperatorError
@@ -189,3 +190,19 @@ def test_a_registrar_that_everybody_has_stays_off_other_chains(
         deploy(ledger, chain, signer)
         with unchanged(sqlite_url), pytest.raises(CustodyError, match=r"alice .* --registrar"):
             deploy(ledger, public, owner, allow_own_registrar=True)
+
+
+def test_what_lies_at_a_tokens_own_address_is_not_stranded(
+    sqlite_url: str, chain: Chain, signer: Signer
+) -> None:
+    with Ledger.create(sqlite_url) as ledger:
+        asset = ledger.create_asset("SCI", "SCI token", 0)
+        owned = on_chain(chain, asset)
+        token = str(token_address(ledger.identity.ledger_id, owned)).lower()
+        ledger.create_account("alice")
+        ledger.create_account(token, 0)
+        ledger.transfer("alice", token, 5)
+        with unchanged(sqlite_url), pytest.raises(CustodyError, match="holds 5 SCI"):
+            deploy(ledger, chain, signer)
+        ledger.transfer(token, "alice", 5)
+        assert [one.name for one in deploy(ledger, chain, signer).tokens] == ["SCI"]
