@@ -107,7 +107,7 @@ def _deploy_token(ledger: Ledger, chain: Chain, signer: Signer, asset: Asset) ->
 
 
 def _check_nobody_there(ledger: Ledger, asset: Asset, token: Address) -> None:
-    """Raise CustodyError if an account is at the token's own address: what it holds would strand."""
+    """Raise CustodyError if an account at the token's own address holds what would strand there."""
     try:
         account = ledger.account(str(token).lower())
     except NotFoundError:
