@@ -1,0 +1,141 @@
+"""Every row of an export, written and read back: the same value, and the same bytes again."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import TYPE_CHECKING
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge import files
+from bridge.strict import Place, dump_line, load_line
+from ledger import Account, Asset, Entry
+from ledger.merkle import Frontier
+from ledger.model import Batch, Hash32, Kind, Seal
+from ledger.results import SealedBatch
+from ledger.texts import MAX_MEMO_BYTES, MAX_SYMBOL, MAX_TEXT
+from tests.core.strategies import addresses, amounts, hashes
+
+if TYPE_CHECKING:
+    from bridge.files import FileFacts
+    from bridge.strict import Row
+
+PLACE = Place("row")
+
+
+def text(most: int, *, least: int = 0) -> st.SearchStrategy[str]:
+    """Draw every text that can be stored: no surrogate, no NUL."""
+    characters = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
+    return st.text(characters, min_size=least, max_size=most)
+
+
+def is_id(name: str) -> bool:
+    return unicodedata.is_normalized("NFC", name) and 0 < len(name) < 256
+
+
+i63 = st.one_of(st.integers(0, 2**63 - 1), st.just(2**63 - 1))
+texts = st.one_of(text(40), text(MAX_TEXT, least=MAX_TEXT))
+memos = st.one_of(texts, st.just("🙂" * (MAX_MEMO_BYTES // 4)))
+symbols = text(MAX_SYMBOL, least=1)
+names = st.text(st.characters(exclude_categories=["C"]), min_size=1, max_size=40)
+ids = st.one_of(
+    names.map(lambda name: unicodedata.normalize("NFC", name)).filter(is_id),
+    addresses.map(lambda address: "0x" + address.hex()),
+)
+
+entries = st.builds(
+    Entry,
+    asset=symbols,
+    seq=i63,
+    id=hashes,
+    head=hashes,
+    timestamp=i63,
+    from_account=ids,
+    to_account=ids,
+    from_address=addresses,
+    to_address=addresses,
+    amount=amounts,
+    balance_after_from=amounts,
+    balance_after_to=amounts,
+    reason=texts,
+    reference_type=texts,
+    reference_id=texts,
+    memo=memos,
+    idempotency_key=texts,
+    group=hashes,
+    kind=st.sampled_from(Kind),
+    cause=hashes,
+    blind=hashes,
+)
+accounts = st.builds(Account, ids, addresses, hashes, addresses, st.booleans(), i63)
+assets = st.builds(
+    Asset,
+    number=st.integers(1, 2**31 - 1),
+    id=hashes,
+    symbol=symbols,
+    name=texts,
+    decimals=st.integers(0, 255),
+    endowment=amounts,
+    operator=st.none() | addresses,
+    token_version=text(20),
+)
+exported_assets = st.builds(
+    files.ExportedAsset, assets, st.none() | addresses, addresses, i63, hashes
+)
+batches = st.builds(Batch, hashes, i63, i63, i63, hashes, hashes, hashes, hashes)
+frontiers = st.lists(hashes, max_size=20).map(lambda leaves: Frontier().extend(leaves).to_bytes())
+sealed_batches = st.builds(SealedBatch, batches, hashes, symbols, i63, frontiers)
+seals = st.builds(Seal, i63, hashes, i63, st.just(()))
+facts = st.builds(files.FileFacts, i63, i63, hashes.map(bytes.hex))
+
+
+def through_a_file(row: Row) -> object:
+    """Write a row, read the line, and make sure that it is the one way to write it."""
+    line = dump_line(row)
+    assert line.count(b"\n") == 1
+    found = load_line(PLACE, line)
+    assert dump_line(found) == line
+    return found
+
+
+@given(entries)
+def test_an_entry(entry: Entry) -> None:
+    found = files.read_entry(PLACE, through_a_file(files.entry_row(entry)))
+    assert found == entry
+    assert isinstance(found.kind, Kind)
+
+
+@given(accounts)
+def test_an_account(account: Account) -> None:
+    assert files.read_account(PLACE, through_a_file(files.account_row(account))) == account
+
+
+@given(exported_assets)
+def test_an_asset(asset: files.ExportedAsset) -> None:
+    found = files.read_asset(PLACE, through_a_file(asset.to_row()), asset.asset.number)
+    assert found == asset
+
+
+@given(sealed_batches, st.integers(1, 10**7).map(files.batch_file))
+def test_a_batch(batch: SealedBatch, file: str) -> None:
+    row = through_a_file(files.batch_row(batch, file))
+    found = files.read_batch(PLACE, row, batch.seal, {batch.batch.asset: batch.symbol})
+    assert found == (batch, file)
+
+
+@given(seals, hashes, st.lists(sealed_batches, max_size=3))
+def test_a_seal(seal: Seal, id_: Hash32, inside: list[SealedBatch]) -> None:
+    rows = [files.batch_row(batch, "file") for batch in inside]
+    found = files.read_seal(PLACE, through_a_file(files.seal_row(seal, id_, rows)))
+    assert found == (seal, id_, rows)
+
+
+@given(facts)
+def test_what_is_said_of_a_file(file: FileFacts) -> None:
+    assert files.read_facts(PLACE, through_a_file(file.to_row())) == file
+
+
+@given(entries, entries)
+def test_different_entries_have_different_rows(one: Entry, other: Entry) -> None:
+    assert (files.entry_row(one) == files.entry_row(other)) is (one == other)
