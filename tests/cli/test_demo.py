@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sqlite3
 from collections import Counter
@@ -40,6 +41,15 @@ def test_the_demo(folder: Path) -> None:
     shell = Shell(f"sqlite:///{folder}/room/tampered.db")
     assert shell.run("audit", code=1).startswith("FOUND: token_ledger SCI/11456: id is 0x")
     assert done.stdout.count("SCI/11456") == 2
+
+
+def test_the_demo_finds_anvil_on_the_path_and_says_its_numbers_as_json(folder: Path) -> None:
+    path = f"{anvil_path().parent}{os.pathsep}{os.environ['PATH']}"
+    done = process("demo", "--json", "--folder", "room", folder=folder, PATH=path)
+    assert (done.returncode, done.stderr) == (0, "")
+    found = json.loads(done.stdout)
+    line = " ".join(f"{name}={number}" for name, number in found.items())
+    assert LAST_LINE.fullmatch(f"demo: ok {line}")
 
 
 def assert_mainnet(ledger: Ledger) -> None:
