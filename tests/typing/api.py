@@ -142,6 +142,7 @@ def chain(ledger: Ledger) -> None:
         deployed = bridge.deploy(ledger, node, signer, progress=REPORT)
         assert_type(deployed, bridge.DeployReport)
         assert_type(deployed.tokens, tuple[bridge.Deployment, ...])
+        assert_type(deployed.tokens[0].operator, core.Address | None)
         replayed = bridge.replay(ledger, node, signer)
         assert_type(replayed, bridge.ReplayReport)
         assert_type(replayed.assets, tuple[bridge.AssetReplay, ...])
