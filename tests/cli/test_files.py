@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy import make_url
 
 from bridge import files
 from bridge.artifacts import token_address
@@ -65,6 +66,16 @@ def test_an_export_becomes_the_same_ledger(exported: Shell) -> None:
         assert copy.json(*words) == exported.json(*words)
     entry = copy.json("transfer", "alice", "bob", "1")
     assert entry["seq"] == 3
+
+
+def test_an_import_does_not_repeat_the_databases_password(
+    exported: Shell, postgres_url: str
+) -> None:
+    assert exported.run("audit")
+    url = make_url(postgres_url).set(password="s3cret")
+    said = Shell(url.render_as_string(hide_password=False)).run("import", "out")
+    assert "s3cret" not in said
+    assert str(url.database) in said
 
 
 def test_an_import_without_its_secrets_is_read_only(exported: Shell) -> None:
