@@ -265,6 +265,20 @@ def test_columns_of_postgresqls_own_types(postgres_url: str) -> None:
     assert plan_of(read_tables(postgres_url)).postings == before.postings
 
 
+def test_an_old_ledger_beside_the_new_one_in_a_schema_of_its_own(
+    postgres_url: str, old: OldLedger
+) -> None:
+    old.write_postgresql(postgres_url)
+    with psycopg.connect(libpq(postgres_url)) as connection:
+        connection.execute("CREATE SCHEMA old")
+        for table in ("token_ledger", "token_accounts"):
+            connection.execute(f"ALTER TABLE {table} SET SCHEMA old".encode())
+    with Ledger.create(postgres_url) as ledger:
+        ledger.create_asset("SCI", "Science")
+        source = f"{postgres_url}&options=-csearch_path%3Dold"
+        assert import_legacy(ledger, source).booked == 900
+
+
 def test_a_postgresql_database_that_is_no_old_ledger(postgres_url: str) -> None:
     with pytest.raises(DatabaseFileError, match="no table token_ledger"):
         read_tables(postgres_url)
