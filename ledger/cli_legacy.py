@@ -23,6 +23,7 @@ from ledger.console import (
 from ledger.legacy import import_legacy
 from ledger.legacy_model import ACCEPTABLE, DefectKind
 from ledger.legacy_rows import shown
+from ledger.legacy_source import source_name
 from ledger.views import amount_json, counted
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def import_legacy_command(
             dry_run=dry_run,
             progress=advance,
         )
-    text = "\n".join(_lines(report, source, dry_run=dry_run))
+    text = "\n".join(_lines(report, source_name(source), dry_run=dry_run))
     done = f"imported {counted(report.booked, 'entry', 'entries')}" if report.booked else ""
     show(_report_json(report, dry_run=dry_run), text, as_json=as_json, done=done)
     context.exit(0 if report.ok else EXIT_DIFFERS)

@@ -46,15 +46,25 @@ def read_tables(source: str) -> OldTables:
     """
     if "://" not in source:
         return _read_sqlite(Path(source))
-    try:
-        url = make_url(source)
-    except ArgumentError:
-        raise FieldError("source", f"{source!r} is neither a file nor a database URL") from None
+    url = _parsed(source)
     if url.get_backend_name() == "sqlite" and url.database:
         return _read_sqlite(Path(url.database))
     if url.get_backend_name() == "postgresql":
         return _read_postgresql(url)
     raise FieldError("source", f"{url.get_backend_name()!r} is neither sqlite nor postgresql")
+
+
+def source_name(source: str) -> str:
+    """Return `source` as it may be shown: without a password. Raises as `read_tables`."""
+    return _parsed(source).render_as_string() if "://" in source else source
+
+
+def _parsed(source: str) -> URL:
+    """Return the parts of a URL; the error shows none of it, as it may hold a password."""
+    try:
+        return make_url(source)
+    except (ArgumentError, ValueError):
+        raise FieldError("source", "is neither a file nor a database URL") from None
 
 
 # --- SQLite ----------------------------------------------------------------------------------

@@ -8,9 +8,10 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy import make_url
 
 from ledger import Ledger
 from ledger.legacy_model import FATAL, DefectKind
@@ -18,6 +19,9 @@ from tests.cli.shell import Shell
 from tests.ledger.support import unchanged
 from tests.legacy import plants
 from tests.legacy.old_ledger import OldLedger, generate
+
+if TYPE_CHECKING:
+    from tests.support.postgres import PostgresServer
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "import-legacy.md").read_text(encoding="utf-8")
@@ -137,6 +141,18 @@ def test_a_ledger_without_an_asset_says_how_to_make_one(sqlite_url: str, tmp_pat
     Ledger.create(sqlite_url).close()
     source = generate(8, 120).write_sqlite(tmp_path / "old.db")
     assert "asset create SYMBOL" in Shell(sqlite_url).fails("import-legacy", source)
+
+
+def test_the_password_of_the_old_database_is_not_repeated(
+    shell: Shell, postgres_server: PostgresServer
+) -> None:
+    name = postgres_server.create_database()
+    source = generate(8, 120).write_postgresql(postgres_server.url(name))
+    secret = make_url(source).set(password="s3cret").render_as_string(hide_password=False)
+    said = shell.run("import-legacy", secret)
+    postgres_server.drop_database(name)
+    assert "s3cret" not in said
+    assert said.startswith(f"postgresql+psycopg://postgres:***@/{name}?")
 
 
 # --- the page ---

@@ -183,11 +183,15 @@ def test_a_file_that_somebody_writes(folder: Path, monkeypatch: pytest.MonkeyPat
             read_tables(source)
 
 
-@pytest.mark.parametrize("source", ["mysql://localhost/old", "://", "sqlite://", "http://x/y"])
+@pytest.mark.parametrize(
+    "source",
+    ["mysql://localhost/old", "://", "sqlite://", "http://x/y", "postgresql://u:secret@h:port/x"],
+)
 def test_another_kind_of_source(source: str) -> None:
     with pytest.raises(FieldError) as refused:
         read_tables(source)
     assert refused.value.field == "source"
+    assert "secret" not in str(refused.value)
 
 
 # --- PostgreSQL ---
