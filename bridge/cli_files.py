@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
-from sqlalchemy import make_url
 
 from bridge.checkpoint import write_checkpoint
 from bridge.console import PATH, bars, fields_json, password_option, read_signer
@@ -226,8 +225,7 @@ def import_command(
         }
         settings = _settings_text(ledger)
     entries = counted(sum(head.seq for head in heads.values()), "entry", "entries")
-    where = make_url(database.url).render_as_string(hide_password=True)
-    text = f"imported {entries} of {counted(len(heads), 'asset')} into {where}"
+    text = f"imported {entries} of {counted(len(heads), 'asset')} into {database}"
     done = f"imported: {entries} of {counted(len(heads), 'asset')}"
     if pepper is None:
         text += "\nread-only: the pepper was not given (--secrets)"

@@ -130,7 +130,7 @@ def init(
             raise FieldError(name, f"--{name} is an asset's: name the asset too, with --symbol")
     with database.create(wallet) as ledger:
         identity = ledger.identity
-        lines = [f"ledger {identity.ledger_id} in {database.url}"]
+        lines = [f"ledger {identity.ledger_id} in {database}"]
         asset = None if terms is None else terms.create(ledger)
         if identity.own_registrar:
             lines.append(f"registrar {identity.registrar} (the ledger's own key)")

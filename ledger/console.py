@@ -17,6 +17,7 @@ import click
 from click.exceptions import Exit, NoArgsIsHelpError
 from tqdm import tqdm
 
+from ledger.engine import without_password
 from ledger.errors import LedgerError
 from ledger.ledger import Ledger
 from ledger.views import aligned, columns, one_line
@@ -212,6 +213,9 @@ class Database:
 
     url: str
     lock_timeout: float | None
+
+    def __str__(self) -> str:
+        return without_password(self.url)
 
     def open(self) -> Ledger:
         """Open the ledger that is there."""

@@ -116,6 +116,11 @@ def _parsed(url: str) -> URL:
         ) from None
 
 
+def without_password(url: str) -> str:
+    """Return `url` for people. Raises FieldError."""
+    return _parsed(url).render_as_string(hide_password=True)
+
+
 def sqlite_path(url: str) -> Path | None:
     """Return the file of a SQLite `url`, or None for another database. Raises FieldError."""
     parsed = _parsed(url)

@@ -108,6 +108,7 @@ def _forgetful(node: Node) -> Iterator[Node]:
     snapshot: Any = node.rpc("evm_snapshot")
     yield node
     assert node.rpc("evm_revert", snapshot), f"{node.name} could not go back to its snapshot"
+    nodes.reset_base_fee(node)
 
 
 @pytest.fixture

@@ -1,15 +1,13 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import make_url
 
 from bridge.cli import main
 from ledger import Ledger
-
-if TYPE_CHECKING:
-    from tests.cli.shell import Shell
+from tests.cli.shell import Shell
 
 TOKEN = 10**18
 HASH = re.compile(r"0x[0-9a-f]{64}")
@@ -327,3 +325,10 @@ def test_every_command_is_tested_or_a_group() -> None:
         "seal", "import-legacy", "audit", "checkpoint", "export", "import", "chain", "vectors",
         "demo",
     ]  # fmt: skip
+
+
+def test_an_init_does_not_repeat_the_databases_password(postgres_url: str) -> None:
+    url = make_url(postgres_url).set(password="s3cret")
+    said = Shell(url.render_as_string(hide_password=False)).run("init")
+    assert "s3cret" not in said
+    assert str(url.database) in said

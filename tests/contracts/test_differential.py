@@ -18,6 +18,7 @@ from tests.contracts.chain import Reverted, artifact, from_hex, to_hex
 from tests.contracts.test_accounts import factory_on
 from tests.contracts.token import HEAD, LEDGER_ID, MAX, ROOT, Token, mint
 from tests.core.strategies import addresses, hashes, records
+from tests.support.nodes import reset_base_fee
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -114,6 +115,7 @@ def test_replay_does_what_the_ledger_says(funded: Token, batches: list[list[Reco
     assert {holder: funded.balance(holder) for holder in held} == held
     assert funded.call("totalSupply") == MAX - room
     funded.node.rpc("evm_revert", snapshot)
+    reset_base_fee(funded.node)
 
 
 def _replay_and_compare(token: Token, moved: Sequence[Record]) -> None:

@@ -106,6 +106,11 @@ class Node:
         self._guardian.stop(self.process)
 
 
+def reset_base_fee(node: Node) -> None:
+    """Take the base fee back too: Anvil's rises from revert to revert, until nobody can pay it."""
+    node.rpc("hardhat_setNextBlockBaseFeePerGas", hex(10**9))
+
+
 def anvil_path() -> Path:
     """Return the Anvil binary of this platform's npm package."""
     found = sorted(CONTRACTS.glob("node_modules/@foundry-rs/anvil-*/bin/anvil"))
