@@ -198,7 +198,7 @@ def deploy(node: Node, name: str, *arguments: object, salt: bytes = bytes(32)) -
     address = to_hex(keccak(b"\xff" + from_hex(PROXY) + salt + keccak(code))[12:])
     if node.rpc("eth_getCode", address, "latest") == "0x":
         install_proxy(node)
-        sender = node.rpc("eth_accounts")[-1]
+        sender = node.rpc("eth_accounts")[0]  # not the last: another test may impersonate more
         call = {"from": sender, "to": PROXY, "data": to_hex(salt + code), "gas": hex(MAX_GAS)}
         node.rpc("eth_call", call, "latest")
         transact(node, call)
