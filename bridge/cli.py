@@ -11,28 +11,32 @@ from ledger.console import Program
 
 __all__ = ["main"]
 
+# \b keeps click from filling the lines after it into a paragraph.
+HELP = """A SQL ledger that is already a chain.
+
+Amounts are whole tokens in plain decimals (12.5); nothing is ever rounded.
+
+\b
+Exit codes:
+  0    done
+  1    audit, verify, vectors or import-legacy found a difference
+  2    the command could not do its work
+  3    done, but its output could not be written: do not run it again
+  130  interrupted
+  141  the reader of the output has gone; nothing was changed
+"""
+
 
 @click.group(
     "evm-ledger",
     cls=Program,
+    help=HELP,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Start: evm-ledger init --symbol SCI --name 'SCI token'",
 )
 @click.version_option(package_name="evm-ledger")
 def main() -> None:
-    r"""A SQL ledger that is already a chain.
-
-    Amounts are whole tokens in plain decimals (12.5); nothing is ever rounded.
-
-    \b
-    Exit codes:
-      0    done
-      1    audit, verify or vectors found a difference
-      2    the command could not do its work
-      3    done, but its output could not be written: do not run it again
-      130  interrupted
-      141  the reader of the output has gone; nothing was changed
-    """
+    """A SQL ledger that is already a chain."""
 
 
 for command in (

@@ -56,6 +56,7 @@ def test_help_teaches(path: tuple[str, ...], shell: Shell) -> None:
     said = shell.run(*path, "--help")
     assert all(len(line) <= 80 for line in said.splitlines())
     assert said == shell.run(*path, "-h")
+    assert "\\" not in said  # click's marks are for click, not for people
     if path in LEAVES:
         assert "Example:\n    evm-ledger " in said
         assert "--json" in said
