@@ -133,6 +133,8 @@ def _in_a_line() -> Iterator[None]:
         _drop(sys.stdout)
         raise Exit(EXIT_PIPE) from None
     except OSError as error:
+        if error.filename is None:  # perhaps the output's: Python must not try it again at its end
+            _drop(sys.stdout)
         where = f"{error.filename}: " if error.filename else ""
         raise Exit(fail(f"{where}{error.strerror or error}")) from None
 

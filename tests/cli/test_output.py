@@ -212,9 +212,10 @@ def test_the_exit_code_is_true_to_the_end(
 ) -> None:
     """Python's own end included, which would make it 120 where something is left to write."""
     script = f"{PROGRAM} {words} {redirected}"
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     done = subprocess.run(
         ["/bin/bash", "-c", script],
-        env={**os.environ, "EVM_LEDGER_DATABASE": stocked.database},
+        env={**buffered, "EVM_LEDGER_DATABASE": stocked.database},
         stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False, text=True,
     )  # fmt: skip
     assert done.returncode == code, done.stderr
