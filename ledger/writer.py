@@ -32,6 +32,11 @@ class _Ticket:
     weight: int
     results: list[Receipt | RefusedError] | None = None
     error: BaseException | None = None
+    leads: bool = False
+    """Whether its caller is the one who posts for all who wait."""
+    turn: threading.Event = field(default_factory=threading.Event)
+    """Set when it is done, or when it leads: never both wait for one lock, so that all callers
+    of a commit are free at once to ask for the next."""
 
     @property
     def done(self) -> bool:
@@ -41,11 +46,19 @@ class _Ticket:
 
 @dataclass(eq=False)
 class _Lane:
-    """Callers who lock the same journals; `running` is held by the one who posts."""
+    """Callers who lock the same journals, and the one of them who posts."""
 
-    running: threading.Lock = field(default_factory=threading.Lock)
     guard: threading.Lock = field(default_factory=threading.Lock)
     waiting: deque[_Ticket] = field(default_factory=deque)
+    leader: _Ticket | None = None
+
+    def join(self, ticket: _Ticket) -> None:
+        """Wait in line; lead at once if nobody does."""
+        with self.guard:
+            self.waiting.append(ticket)
+            if self.leader is None:
+                self.leader, ticket.leads = ticket, True
+                ticket.turn.set()
 
     def take(self) -> list[_Ticket]:
         """Return the next tickets, in order of arrival, that fit in one commit."""
@@ -57,11 +70,18 @@ class _Lane:
                 weight += taken[-1].weight
         return taken
 
-    def withdraw(self, ticket: _Ticket) -> None:
-        """Take back a ticket whose caller was interrupted before anybody took it."""
+    def leave(self, ticket: _Ticket) -> None:
+        """Take back a ticket that nobody took; if it led, let the next one lead. Repeatable."""
         with self.guard:
             if ticket in self.waiting:
                 self.waiting.remove(ticket)
+            if self.leader is ticket and self.waiting:
+                following = self.waiting[0]
+                following.leads = True
+                following.turn.set()
+                self.leader = following
+            elif self.leader is ticket:
+                self.leader = None
 
 
 class Writer:
@@ -82,15 +102,13 @@ class Writer:
         """Return one result an item; `weight` is the number of entries they make at most."""
         ticket = _Ticket(items, weight)
         lane = self._lane(symbols)
-        with lane.guard:
-            lane.waiting.append(ticket)
         try:
-            with lane.running:
-                while not ticket.done:
-                    self._serve(symbols, lane.take())
-        except BaseException:
-            lane.withdraw(ticket)
-            raise
+            lane.join(ticket)
+            ticket.turn.wait()
+            while not ticket.done:
+                self._serve(symbols, lane.take())
+        finally:
+            _surely(lambda: lane.leave(ticket))
         if ticket.error is not None:
             raise ticket.error
         return ticket.results or []
@@ -111,14 +129,29 @@ class Writer:
         try:
             results = self._post(symbols, [item for ticket in tickets for item in ticket.items])
         except Exception as error:  # noqa: BLE001 (each waiting caller raises it)
-            for ticket in tickets:
-                ticket.error = error
+            _answer(tickets, error)
             return
         except BaseException:
-            for ticket in tickets:
-                ticket.error = ConflictError("post: interrupted; run it again with its key")
+            _answer(tickets, ConflictError("post: interrupted; run it again with its key"))
             raise
         position = 0
         for ticket in tickets:
             ticket.results = results[position : position + len(ticket.items)]
             position += len(ticket.items)
+            ticket.turn.set()
+
+
+def _answer(tickets: Sequence[_Ticket], error: BaseException) -> None:
+    """Give each waiting caller the error."""
+    for ticket in tickets:
+        ticket.error = error
+        ticket.turn.set()
+
+
+def _surely(act: Callable[[], None]) -> None:
+    """Do what must be done although Ctrl-C may come meanwhile; `act` can be repeated."""
+    try:
+        act()
+    except BaseException:
+        act()
+        raise
