@@ -37,6 +37,8 @@ class Rule(StrEnum):
     """An account with that id (after NFC normalisation) exists."""
     ADDRESS_TAKEN = auto()
     """Another account has that address; an address belongs to one account for ever."""
+    LINK_INVALID = auto()
+    """The proof that the account's owner holds the address does not prove it."""
     UNKNOWN_ACCOUNT = auto()
     """No account has that id."""
     SAME_ACCOUNT = auto()
