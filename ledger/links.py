@@ -6,7 +6,7 @@ chain, which the bridge asks for; and an operator may do without proof, which is
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
@@ -60,10 +60,10 @@ class Link:
     chain_id: int = 0
     """Where the contract wallet answered; 0 for every other scheme."""
     signature: bytes | None = None
-    """As `check_link` returns it, v of a key's is 27 or 28. None if the scheme is `operator`."""
+    """A key's is r, s, v; given v 0 or 1 are kept as 27 or 28. None if the scheme is `operator`."""
 
     def __post_init__(self) -> None:
-        """Refuse wrong shapes, and keep plain values: a scheme may come as text."""
+        """Refuse wrong shapes, and keep plain values: a scheme may come as text, v as 0 or 1."""
         try:
             scheme = LinkScheme(self.scheme)
         except ValueError:
@@ -81,7 +81,10 @@ class Link:
             raise FieldError("link", f"scheme {scheme} needs a signature, as bytes")
         if len(self.signature) > MAX_SIGNATURE:
             raise FieldError("link", f"a signature has at most {MAX_SIGNATURE} bytes")
-        object.__setattr__(self, "signature", bytes(self.signature))
+        kept = self.signature
+        if scheme is not LinkScheme.ERC1271:
+            kept = canonical_signature(kept) or kept
+        object.__setattr__(self, "signature", bytes(kept))
 
 
 def _check_chain_id(scheme: LinkScheme, chain_id: int) -> None:
@@ -96,7 +99,7 @@ def _check_chain_id(scheme: LinkScheme, chain_id: int) -> None:
 
 
 def check_link(ledger_id: Hash32, account_id: str, address: Address, link: Link) -> Link:
-    """Return `link` as it is recorded, if it proves that `address` may be `account_id`'s.
+    """Return `link`, if it proves that `address` may be `account_id`'s.
 
     What a contract wallet answered cannot be known here: who gives a link of scheme `erc1271`
     vouches for having asked (`bridge.check_contract_link` does).
@@ -109,8 +112,7 @@ def check_link(ledger_id: Hash32, account_id: str, address: Address, link: Link)
     account_id = normalize_account_id(account_id)
     if link.signature is None or link.scheme is LinkScheme.ERC1271:
         return link
-    signature = canonical_signature(link.signature)
-    if signature is None:
+    if canonical_signature(link.signature) is None:
         raise RefusedError(
             Rule.LINK_INVALID,
             "a key's signature is 65 bytes r, s, v, with s in its lower half and v 27 or 28",
@@ -119,13 +121,13 @@ def check_link(ledger_id: Hash32, account_id: str, address: Address, link: Link)
         digest = link_digest(ledger_domain(ledger_id), account_id, address, 0)
     else:
         digest = message_digest(link_message(ledger_id, account_id, address))
-    if signer_of(digest, signature) != address:
+    if signer_of(digest, link.signature) != address:
         raise RefusedError(
             Rule.LINK_INVALID,
             f"{address} has not signed ({link.scheme}) that it is account {account_id!r} of ledger "
             f"{ledger_id}: sign with its key what this ledger asks for",
         )
-    return replace(link, signature=signature)
+    return link
 
 
 def link_message(ledger_id: Hash32, account_id: str, address: Address) -> str:

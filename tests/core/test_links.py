@@ -144,7 +144,13 @@ def test_a_signature_is_kept_with_v_27_or_28(scheme: LinkScheme) -> None:
     assert link.signature is not None
     parity = link.signature[64] - 27
     bare = Link(scheme, 0, link.signature[:64] + bytes([parity]))
+    assert bare == link
     assert check_link(LEDGER_ID, "alice", ADDRESS, bare) == link
+
+
+def test_a_wallets_signature_is_kept_as_it_is() -> None:
+    assert Link(LinkScheme.ERC1271, 1, bytes(64) + b"\x01").signature == bytes(64) + b"\x01"
+    assert Link(LinkScheme.ERC1271, 1, b"\x01" * 65).signature == b"\x01" * 65
 
 
 def test_an_id_is_normalised_before_it_is_checked() -> None:
