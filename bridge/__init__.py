@@ -29,6 +29,7 @@ from bridge.errors import (
 from bridge.export import ExportReport, export, write_secrets
 from bridge.imports import import_ledger, read_secrets
 from bridge.keys import Signer
+from bridge.links import check_contract_link
 from bridge.manifest import Manifest, read_manifest
 from bridge.progress import Progress, ReportProgress
 from bridge.replay import AssetReplay, ReplayReport, replay
@@ -65,6 +66,7 @@ __all__ = [
     "TransactionError",
     "VerifyReport",
     "WrongChainError",
+    "check_contract_link",
     "deploy",
     "export",
     "import_ledger",

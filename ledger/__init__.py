@@ -20,6 +20,7 @@ from ledger.errors import (
     Rule,
 )
 from ledger.ledger import Ledger
+from ledger.links import Link, LinkScheme, link_message, link_typed_data
 from ledger.model import ISSUER, Address, Hash32, Kind
 from ledger.requests import Group, Movement, OpenAccount
 from ledger.restore import Restore, RestoreError
@@ -59,6 +60,8 @@ __all__ = [
     "Kind",
     "Ledger",
     "LedgerError",
+    "Link",
+    "LinkScheme",
     "Movement",
     "NotFoundError",
     "OpenAccount",
@@ -71,5 +74,7 @@ __all__ = [
     "SealedBatch",
     "StatementPage",
     "format_amount",
+    "link_message",
+    "link_typed_data",
     "parse_amount",
 ]

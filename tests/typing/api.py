@@ -54,6 +54,16 @@ def book(ledger: Ledger) -> None:
     assert_type(ledger.burn("alice", 1), core.Entry)
 
 
+def prove(ledger_id: core.Hash32, address: core.Address, node: bridge.Chain) -> list[core.Link]:
+    assert_type(core.link_message(ledger_id, "alice", address), str)
+    asked = core.link_typed_data(ledger_id, "alice", address, node.chain_id)
+    assert_type(asked["primaryType"] == "Link", bool)
+    link = core.Link(core.LinkScheme.EIP712, 0, bytes(65))
+    assert_type((link.scheme, link.signature), tuple[core.LinkScheme, bytes | None])
+    by_contract = bridge.check_contract_link(node, ledger_id, "alice", address, b"")
+    return [link, by_contract, core.Link(core.LinkScheme.OPERATOR)]
+
+
 def book_many(ledger: Ledger) -> None:
     group = core.Group((core.Movement(core.ISSUER, "alice", 1, "SCI"),), "key")
     results = ledger.post_many([core.OpenAccount("alice"), group])
