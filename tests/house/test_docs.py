@@ -1,0 +1,61 @@
+"""What the pages in docs/ show is what happens: their Python examples are run."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+ROOT: Final = Path(__file__).parents[2]
+PAGES: Final = sorted((ROOT / "docs").glob("*.md"))
+
+# A block of Python, the text after it that shows what it prints, and a comment before it that
+# names the test which runs it, where it needs more than an empty folder.
+_BLOCK: Final = re.compile(
+    r"^(?:<!-- run by (?P<test>\S+) -->\n)?```python\n(?P<code>.*?)^```$"
+    r"(?:\n\n?```text\n(?P<shown>.*?)^```$)?",
+    re.DOTALL | re.MULTILINE,
+)
+_BETWEEN: Final = "=== next block ==="
+
+
+def examples(page: Path, test: str | None = None) -> list[tuple[str, str]]:
+    """Return code and shown output of the blocks of `page` that `test` runs, or this one."""
+    found = _BLOCK.finditer(page.read_text(encoding="utf-8"))
+    return [(it["code"], it["shown"] or "") for it in found if it["test"] == test]
+
+
+def pattern(shown: str) -> str:
+    """Return a pattern in which `...` stands for anything within a line."""
+    return re.escape(shown).replace(r"\.\.\.", ".*")
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if examples(page)], ids=lambda page: str(page.name)
+)
+def test_the_examples_of_a_page_print_what_it_shows(page: Path, tmp_path: Path) -> None:
+    # One program a page, because an example may go on from the one above it.
+    codes, shown = zip(*examples(page), strict=True)
+    program = f"print({_BETWEEN!r})\n".join(codes)
+    ran = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert ran.stderr == ""
+    printed = ran.stdout.split(_BETWEEN + "\n")
+    assert len(printed) == len(shown)
+    for there, here in zip(printed, shown, strict=True):
+        assert re.fullmatch(pattern(here), there), f"it prints\n{there}\nthe page shows\n{here}"
+
+
+def test_an_example_that_is_run_elsewhere_names_the_test() -> None:
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        blocks = list(_BLOCK.finditer(text))
+        assert len(blocks) == text.count("```python"), f"{page.name}: a block is not read"
+        for test in filter(None, (block["test"] for block in blocks)):
+            source = (ROOT / test).read_text(encoding="utf-8")
+            assert page.name in source, f"{test} does not mention {page.name}"
