@@ -41,8 +41,8 @@ format: $(PYTHON_READY) ## rewrite the sources the way lint wants them
 	$(BIN)/ruff check --quiet --fix .
 	$(BIN)/ruff format --quiet .
 
-bench: setup ## the numbers of design section 9, as ratios
-	$(BIN)/python -m benchmarks
+bench: setup ## measure everything, beside its baselines; FLAGS="--help" tells what else it can
+	$(BIN)/python -m benchmarks $(FLAGS)
 
 lock: ## resolve the dependencies anew into constraints.txt, for every platform and Python
 	rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock

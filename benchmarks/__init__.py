@@ -1,1 +1,1 @@
-"""The numbers of design section 9, each as a ratio to something measured in the same run."""
+"""The numbers of docs/benchmarks.md, each beside something measured in the same run."""

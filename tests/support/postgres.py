@@ -34,11 +34,13 @@ _SETTINGS = {
     "shared_buffers": "64MB",
 }
 
+_DURABLE = {"fsync": "on", "full_page_writes": "on", "shared_buffers": "512MB"}
+
 
 class PostgresServer:
     """One server; `create_database` and `drop_database` are cheap enough for every test.
 
-    `durable` for benchmarks: every commit reaches the disk, as in production.
+    `durable` for benchmarks: every commit reaches the disk and memory is used, as in production.
     """
 
     def __init__(self, guardian: Guardian, *, durable: bool = False) -> None:
@@ -57,7 +59,7 @@ class PostgresServer:
             stdout=subprocess.DEVNULL,
             **identity,
         )
-        chosen = {k: v for k, v in _SETTINGS.items() if not (durable and v == "off")}
+        chosen = _SETTINGS | (_DURABLE if durable else {})
         settings = [f"--{name}={value}" for name, value in chosen.items()]
         self._log = folder / "log"
         self.process = guardian.start(
