@@ -21,21 +21,34 @@ from ledger.errors import (
 )
 from ledger.ledger import Ledger
 from ledger.links import Link, LinkScheme, link_message, link_typed_data
-from ledger.model import ISSUER, Address, Hash32, Kind
-from ledger.requests import Group, Movement, OpenAccount
+from ledger.model import ISSUER, Address, Hash32, HoldState, Kind, Status
+from ledger.requests import (
+    Group,
+    Movement,
+    OpenAccount,
+    PlaceHold,
+    PostHold,
+    Reverse,
+    SetLimits,
+    SetStatus,
+    VoidHold,
+)
 from ledger.restore import Restore, RestoreError
 from ledger.results import (
     Account,
     Asset,
     Balance,
     Entry,
+    Hold,
     Identity,
     JournalHead,
+    Limits,
     Receipt,
     Sealed,
     SealedBatch,
 )
 from ledger.statements import Filters, StatementPage
+from ledger.upgrading import SchemaUpgrade, upgrade_schema
 
 __all__ = [
     "ISSUER",
@@ -55,26 +68,38 @@ __all__ = [
     "Finding",
     "Group",
     "Hash32",
+    "Hold",
+    "HoldState",
     "Identity",
     "JournalHead",
     "Kind",
     "Ledger",
     "LedgerError",
+    "Limits",
     "Link",
     "LinkScheme",
     "Movement",
     "NotFoundError",
     "OpenAccount",
+    "PlaceHold",
+    "PostHold",
     "Receipt",
     "RefusedError",
     "Restore",
     "RestoreError",
+    "Reverse",
     "Rule",
+    "SchemaUpgrade",
     "Sealed",
     "SealedBatch",
+    "SetLimits",
+    "SetStatus",
     "StatementPage",
+    "Status",
+    "VoidHold",
     "format_amount",
     "link_message",
     "link_typed_data",
     "parse_amount",
+    "upgrade_schema",
 ]

@@ -103,6 +103,11 @@ def entry_blind(pepper: bytes, asset: bytes, seq: int) -> bytes:
     return keccak(pepper + b"entry\x00" + asset + seq.to_bytes(8, "big"))
 
 
+def hold_blind(pepper: bytes, asset: bytes, number: int) -> bytes:
+    """Return the blind of a hold: keccak(pepper || "hold" || 0x00 || asset || u64 number)."""
+    return keccak(pepper + b"hold\x00" + asset + number.to_bytes(8, "big"))
+
+
 def registrar_key(pepper: bytes) -> Hash32:
     """Return the private key of the ledger's own registrar: keccak(pepper || "registrar" || 0)."""
     return Hash32(keccak(pepper + b"registrar\x00"))

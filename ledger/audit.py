@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select, text
 
-from ledger import store
+from ledger import account_store, store
+from ledger.account_rules import new_account
 from ledger.addresses import pepper_check
 from ledger.balances import NOTHING, BalanceState
 from ledger.checks import (
@@ -29,7 +30,6 @@ from ledger.checks import (
 )
 from ledger.encoding import ledger_domain
 from ledger.model import ISSUER, ZERO_ADDRESS, Address, Hash32
-from ledger.rules import new_account
 from ledger.seal_checks import BatchCheck, SealCheck, check_group_seals
 from ledger.sealing import check_seals, read_batches, read_heads
 from ledger.tables import accounts, balances
@@ -50,8 +50,14 @@ _OF_ASSETS = {
     "token_ledger": "seq",
     "token_balances": "account_id",
     "token_batches": "number",
+    "token_holds": "number",
+    "token_events": "number",
+    "token_volume": "hour",
 }
 """The tables whose primary key starts with the asset, and how it goes on."""
+
+_OF_ACCOUNTS_TOO = {"token_journals", "token_events"}
+"""Those in which asset 0 is the stream of account changes."""
 
 _BALANCE_COLUMNS = ("balance", "total_earned", "total_spent", "total_staked")
 
@@ -179,7 +185,7 @@ class _Audit:
                 rows = connection.execute(query.order_by(accounts.c.account_id).limit(PAGE)).all()
             for row in rows:
                 with readable("token_accounts", row.account_id):
-                    check_account(store.account_of(row, self.pepper), self.ledger_id)
+                    check_account(account_store.account_of(row, self.pepper), self.ledger_id)
                 seen_issuer |= row.account_id == ISSUER
             self.accounts += len(rows)
             if len(rows) < PAGE:
@@ -345,9 +351,10 @@ def _refuse_lost(keys: list[str]) -> None:
 def _check_strays(connection: Connection) -> None:
     """Refuse rows of assets that do not exist, each found by the start of its primary key."""
     for table, key in _OF_ASSETS.items():
+        first = 0 if table in _OF_ACCOUNTS_TOO else 1
         row = connection.execute(
             text(
-                f"SELECT asset, {key} FROM {table} WHERE asset < 1 "  # noqa: S608 (our own names)
+                f"SELECT asset, {key} FROM {table} WHERE asset < {first} "  # noqa: S608 (our own names)
                 "OR asset > (SELECT count(*) FROM token_assets) LIMIT 1"
             )
         ).one_or_none()

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from ledger.amounts import MAX_AMOUNT
 from ledger.errors import RefusedError, Rule
+from ledger.model import ISSUER
 
 
 class BalanceState(NamedTuple):
@@ -72,3 +73,13 @@ def returned(issuer: BalanceState, amount: int) -> BalanceState:
         RefusedError: TOTAL_OVERFLOW.
     """
     return debited(issuer, amount, "system")
+
+
+def after_debit(state: BalanceState, amount: int, account_id: str) -> BalanceState:
+    """Take `amount` from an account, or issue it. Raises as `debited` and `issued`."""
+    return issued(state, amount) if account_id == ISSUER else debited(state, amount, account_id)
+
+
+def after_credit(state: BalanceState, amount: int, account_id: str) -> BalanceState:
+    """Give `amount` to an account, or return it. Raises as `credited` and `returned`."""
+    return returned(state, amount) if account_id == ISSUER else credited(state, amount, account_id)

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ledger.account_rules import derived_address
 from ledger.addresses import (
     account_key,
     address_in_id,
@@ -17,6 +18,7 @@ from ledger.balances import NOTHING, BalanceState, credited, debited, issued, re
 from ledger.errors import RefusedError
 from ledger.formats import FACTORY
 from ledger.ids import asset_id, chained, first_head, group_id
+from ledger.links import check_link
 from ledger.model import (
     ISSUER,
     ZERO_ADDRESS,
@@ -27,12 +29,12 @@ from ledger.model import (
     Kind,
     Metadata,
 )
-from ledger.rules import derived_address
 from ledger.texts import check_memo, check_symbol, check_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from ledger.links import Link
     from ledger.results import Account, Asset, Entry
 
 
@@ -108,7 +110,10 @@ def check_asset(asset: Asset) -> None:
 
 
 def check_account(account: Account, ledger_id: bytes) -> None:
-    """Recompute an account's address from its id, blind and registrar. Raises FoundError."""
+    """Recompute an account's address, or check how it was proved. Raises FoundError."""
+    if account.link is not None:
+        _check_given_address(account, account.link, ledger_id)
+        return
     own = address_in_id(account.account_id)
     row = account.account_id
     same("token_accounts", row, "derived", own is None, account.derived)
@@ -118,6 +123,20 @@ def check_account(account: Account, ledger_id: bytes) -> None:
     else:
         same("token_accounts", row, "blind", ZERO_HASH, account.blind)
     same("token_accounts", row, "address", own, account.address)
+
+
+def _check_given_address(account: Account, link: Link, ledger_id: bytes) -> None:
+    """Check that an account may have the address that it was given. Raises FoundError."""
+    row = account.account_id
+    same("token_accounts", row, "derived", False, account.derived)  # noqa: FBT003 (a value found)
+    same("token_accounts", row, "address in the id", None, address_in_id(row))
+    try:
+        check_linkable(account.address, frozenset({FACTORY}))
+        check_link(Hash32(ledger_id), row, account.address, link)
+    except RefusedError as refusal:
+        raise FoundError(
+            Finding("token_accounts", row, "link", "a proof of its address", refusal.message)
+        ) from None
 
 
 # --- the form of what comes from outside ----------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from ledger.cli_db import db_group
 from ledger.cli_entries import balance, burn, mint, seal, statement, supply, transfer
 from ledger.cli_legacy import import_legacy_command
 from ledger.cli_setup import account_group, asset_group, init
@@ -20,5 +21,6 @@ COMMANDS: Final = (
     supply,
     seal,
     import_legacy_command,
+    db_group,
 )
 """In the order in which one comes to need them."""

@@ -74,6 +74,18 @@ def amount_range(column: str, name: str) -> list[CheckConstraint]:
     ]
 
 
+def optional_amount_range(column: str, name: str) -> list[CheckConstraint]:
+    """Return the constraints that keep `column`, where it is not null, a uint256."""
+    return [
+        CheckConstraint(f"{column} >= 0 AND {column} <= {MAX_AMOUNT}", name=name).ddl_if(
+            dialect="postgresql"
+        ),
+        CheckConstraint(
+            f"{column} IS NULL OR (typeof({column}) = 'blob' AND length({column}) = 32)", name=name
+        ).ddl_if(dialect="sqlite"),
+    ]
+
+
 def byte_length(column: str, size: int, name: str) -> list[CheckConstraint]:
     """Return the constraints that keep `column` (where not null) at exactly `size` bytes."""
     return [

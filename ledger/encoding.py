@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ledger.hashing import keccak, keccak_text, keccak_unique_text
 
 if TYPE_CHECKING:
-    from ledger.model import AssetTerms, Batch, EntryWords, Metadata, Seal
+    from ledger.model import AssetTerms, Batch, EntryWords, HoldWords, Metadata, Seal
 
 TYPES = {
     "Asset": "Asset(string symbol,string name,uint8 decimals)",
@@ -24,6 +24,10 @@ TYPES = {
     "Entry": (
         "Entry(bytes32 asset,uint64 seq,address from,address to,uint256 amount,"
         "uint64 timestamp,bytes32 ref)"
+    ),
+    "Hold": (
+        "Hold(bytes32 asset,uint64 number,address from,address to,uint256 amount,"
+        "uint64 timestamp,uint64 expiry,bytes32 ref)"
     ),
     "Batch": (
         "Batch(bytes32 asset,uint64 number,uint64 firstSeq,uint64 lastSeq,bytes32 prevHead,"
@@ -46,6 +50,7 @@ _ACCOUNT = TYPE_HASHES["Account"]
 _METADATA = TYPE_HASHES["Metadata"]
 _GROUP = TYPE_HASHES["Group"]
 _ENTRY = TYPE_HASHES["Entry"]
+_HOLD = TYPE_HASHES["Hold"]
 _BATCH = TYPE_HASHES["Batch"]
 _SEAL = TYPE_HASHES["Seal"]
 _LINK = TYPE_HASHES["Link"]
@@ -130,6 +135,21 @@ def entry_struct(entry: EntryWords, ref: bytes | None = None) -> bytes:
         + uint_word(entry.amount)
         + uint_word(entry.timestamp)
         + (entry.ref if ref is None else ref)
+    )
+
+
+def hold_struct(hold: HoldWords) -> bytes:
+    """Return hashStruct of `Hold`."""
+    return keccak(
+        _HOLD
+        + hold.asset
+        + uint_word(hold.number)
+        + address_word(hold.from_)
+        + address_word(hold.to)
+        + uint_word(hold.amount)
+        + uint_word(hold.timestamp)
+        + uint_word(hold.expiry)
+        + hold.ref
     )
 
 

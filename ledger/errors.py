@@ -17,8 +17,32 @@ class Rule(StrEnum):
     """A value has the wrong type, length, range or form; the error names the field."""
     READ_ONLY = auto()
     """The ledger was imported without its pepper: it can be read and verified, not posted to."""
+    LOCK_ORDER = auto()
+    """Inside the caller's transaction, an asset was named too late to be locked in order."""
+    ISOLATION = auto()
+    """The caller's transaction is not READ COMMITTED, and would read what is too old."""
     KEY_REUSED = auto()
     """The idempotency key was used before, for another request."""
+    UNKNOWN_HOLD = auto()
+    """No hold has that id."""
+    UNKNOWN_ENTRY = auto()
+    """No entry has that id."""
+    HOLD_POSTED = auto()
+    """The hold was posted."""
+    HOLD_VOIDED = auto()
+    """The hold was voided."""
+    HOLD_EXPIRED = auto()
+    """The hold has expired."""
+    HOLD_ACCOUNT = auto()
+    """Who gets a hold is named once: when it is made, or when it is posted."""
+    ABOVE_HOLD = auto()
+    """The amount is above what the hold still holds."""
+    GROUP_WHOLE = auto()
+    """The entry belongs to a group, which is reversed whole or not at all."""
+    ENTRY_REVERSED = auto()
+    """The entry has been reversed: at most one reversal for an entry."""
+    ABOVE_ENTRY = auto()
+    """A reversal is of at most the amount of its entry."""
     ASSET_REQUIRED = auto()
     """The ledger has several assets (or none) and the call names none."""
     UNKNOWN_ASSET = auto()
@@ -41,10 +65,24 @@ class Rule(StrEnum):
     """The proof that the account's owner holds the address does not prove it."""
     UNKNOWN_ACCOUNT = auto()
     """No account has that id."""
+    ACCOUNT_OPEN = auto()
+    """The account is open already."""
+    ACCOUNT_FROZEN = auto()
+    """The account is frozen: nothing leaves it and nothing of it is held."""
+    ACCOUNT_CLOSED = auto()
+    """The account is closed: nothing is posted to it."""
+    ACCOUNT_NOT_EMPTY = auto()
+    """An account is closed only when it has nothing of any asset."""
+    EXPIRY_PASSED = auto()
+    """The hold would have expired before it began."""
     SAME_ACCOUNT = auto()
     """Debit and credit account are the same; only entries read from a chain may be so."""
     AMOUNT_ZERO = auto()
     """The amount is zero; only entries read from a chain may be so."""
+    DEBIT_LIMIT = auto()
+    """The amount is above the largest debit that the account allows."""
+    BALANCE_LIMIT = auto()
+    """The credit would take the account above its largest balance."""
     INSUFFICIENT_AVAILABLE = auto()
     """The amount is above the debit account's balance less what is held."""
     SUPPLY_OVERFLOW = auto()

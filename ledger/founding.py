@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select, text
 
-from ledger import store
+from ledger import account_store, store
 from ledger.addresses import pepper_check, registrar_key
 from ledger.amounts import MAX_AMOUNT, check_amount, check_uint, parse_amount
 from ledger.dialects import dialect_of
 from ledger.encoding import ledger_domain
 from ledger.engine import open_engine, sqlite_path
 from ledger.errors import DatabaseFileError, FieldError, RefusedError, Rule
+from ledger.event_store import write_created
 from ledger.formats import DEFAULT_ENDOWMENT, TOKEN_VERSION
 from ledger.ids import asset_id, first_head, ledger_chain_id
 from ledger.keys import address_of_key
@@ -80,7 +81,8 @@ def found(
         now = check_clock(clock(), database_now) if clock else database_now
         identity = identity_of(ledger_id or Hash32(secrets.token_bytes(32)), pepper, registrar, now)
         _write_settings(connection, identity)
-        store.write_accounts(connection, [_issuer(now)], with_blind=False)
+        account_store.write_accounts(connection, [_issuer(now)], with_blind=False)
+        write_created(connection)
 
 
 def founded(url: str, contents: Restore, pepper: Hash32 | None, lock_timeout: float | None) -> None:
@@ -217,6 +219,7 @@ def add_asset(
     )
     amount = _default_endowment(decimals) if endowment is None else endowment
     connection.execute(text("UPDATE token_settings SET sealed = sealed"))  # one at a time
+    store.lock_heads(connection, [0])  # who changes an account for every asset must see them all
     if symbol in store.read_assets(connection):
         raise RefusedError(Rule.ASSET_EXISTS, f"asset {symbol!r} exists; its terms never change")
     number = connection.execute(select(func.coalesce(func.max(assets.c.asset), 0))).scalar_one()

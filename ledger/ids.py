@@ -14,6 +14,7 @@ from ledger.encoding import (
     digest,
     entry_struct,
     group_struct,
+    hold_struct,
     link_struct,
     metadata_struct,
     seal_struct,
@@ -24,7 +25,7 @@ from ledger.hashing import keccak
 from ledger.model import Hash32
 
 if TYPE_CHECKING:
-    from ledger.model import AssetTerms, Batch, EntryWords, Metadata, Seal
+    from ledger.model import AssetTerms, Batch, EntryWords, HoldWords, Metadata, Seal
 
 
 def asset_id(asset: AssetTerms) -> Hash32:
@@ -45,6 +46,11 @@ def metadata_ref(metadata: Metadata) -> Hash32:
 def entry_id(domain: bytes, entry: EntryWords) -> Hash32:
     """Return the id of `entry` in the ledger whose domain separator is `domain`."""
     return Hash32(digest(domain, entry_struct(entry)))
+
+
+def hold_id(domain: bytes, hold: HoldWords) -> Hash32:
+    """Return the id of `hold`: the cause of the entries that post it."""
+    return Hash32(digest(domain, hold_struct(hold)))
 
 
 def group_id(domain: bytes, asset: bytes, seq: int, count: int) -> Hash32:

@@ -9,7 +9,7 @@ from ledger import store
 from ledger.errors import FieldError, RefusedError, Rule
 from ledger.founding import add_asset, found, founded, open_founded
 from ledger.model import ISSUER, Address
-from ledger.poster import Poster
+from ledger.operations import Operations
 from ledger.requests import Movement, OpenAccount
 from ledger.sealing import seal_next
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from ledger.links import Link
     from ledger.model import Hash32
     from ledger.restore import Restore
     from ledger.results import (
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     )
 
 
-class Ledger(Poster):
+class Ledger(Operations):
     """A double-entry ledger in a SQL database; safe to share between threads.
 
     Open one with `Ledger.create` or `Ledger.open`, close it with `close` or `with`. Amounts are
@@ -193,17 +194,21 @@ class Ledger(Poster):
         *,
         asset: str | None = None,
         idempotency_key: str = "",
+        address: Address | None = None,
+        link: Link | None = None,
+        dry_run: bool = False,
     ) -> Account:
         """Create an account, endowed with 1,000 tokens unless `initial_balance` says otherwise.
 
         The endowment is a mint with reason `endowment`, in the same commit. An id of 0x and 40
-        lower-case hex digits is that address; every other id gets a derived one.
+        lower-case hex digits is that address; every other id gets a derived one, or `address`,
+        for good, if `link` proves that its owner wants it.
 
         Raises:
-            FieldError, RefusedError: ACCOUNT_EXISTS, ADDRESS_TAKEN, ASSET_REQUIRED, ...
+            FieldError, RefusedError: ACCOUNT_EXISTS, ADDRESS_TAKEN, ASSET_REQUIRED, LINK_INVALID...
         """
-        item = OpenAccount(account_id, initial_balance, asset, idempotency_key)
-        receipt = self._one(item)
+        item = OpenAccount(account_id, initial_balance, asset, idempotency_key, address, link)
+        receipt = self._one(item, dry_run=dry_run)
         if receipt.account is None:
             raise RefusedError(Rule.KEY_REUSED, "the key made something else than an account")
         return receipt.account
@@ -220,6 +225,7 @@ class Ledger(Poster):
         reference_id: str = "",
         memo: str = "",
         idempotency_key: str = "",
+        dry_run: bool = False,
     ) -> Entry:
         """Move `amount` base units; return the entry with both balances after it.
 
@@ -245,7 +251,7 @@ class Ledger(Poster):
             memo,
             idempotency_key,
         )
-        return self._one(item).entries[0]
+        return self._one(item, dry_run=dry_run).entries[0]
 
     def mint(
         self,
@@ -258,6 +264,7 @@ class Ledger(Poster):
         reference_id: str = "",
         memo: str = "",
         idempotency_key: str = "",
+        dry_run: bool = False,
     ) -> Entry:
         """Create `amount` base units for an account: an entry from `system`.
 
@@ -275,7 +282,7 @@ class Ledger(Poster):
             memo,
             idempotency_key,
         )
-        return self._one(item).entries[0]
+        return self._one(item, dry_run=dry_run).entries[0]
 
     def burn(
         self,
@@ -288,6 +295,7 @@ class Ledger(Poster):
         reference_id: str = "",
         memo: str = "",
         idempotency_key: str = "",
+        dry_run: bool = False,
     ) -> Entry:
         """Destroy `amount` base units of an account: an entry to `system`.
 
@@ -305,7 +313,7 @@ class Ledger(Poster):
             memo,
             idempotency_key,
         )
-        return self._one(item).entries[0]
+        return self._one(item, dry_run=dry_run).entries[0]
 
     # --- sealing ------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from ledger import store
+from ledger import key_store
 from ledger.errors import LedgerError
 from ledger.legacy_model import Defect, DefectKind, Target
 from ledger.legacy_plan import make_plan
@@ -128,7 +128,7 @@ def _used_keys(ledger: Ledger, asset: Asset, tables: OldTables) -> frozenset[str
     """Return the old ids that are keys of something else in this ledger than entries of `asset`."""
     ids = {name_of(old.id, old.row) for old in tables.entries}
     with ledger.connection() as connection:
-        known = store.read_keys(connection, sorted(ids)) if ids else {}
+        known = key_store.read_keys(connection, sorted(ids)) if ids else {}
     return frozenset(
         key
         for key, (_, made) in known.items()

@@ -108,6 +108,25 @@ class Kind(StrEnum):
     SIGNED = "signed"
 
 
+class Status(StrEnum):
+    """What may be posted to an account."""
+
+    OPEN = "open"
+    FROZEN = "frozen"
+    """No debits, no holds; credits arrive."""
+    CLOSED = "closed"
+    """Nothing; its balance is zero."""
+
+
+class HoldState(StrEnum):
+    """What became of a hold. All but pending are final."""
+
+    PENDING = "pending"
+    POSTED = "posted"
+    VOIDED = "voided"
+    EXPIRED = "expired"
+
+
 class Record(NamedTuple):
     """One movement of a payload, by addresses; `amount` in base units."""
 
@@ -150,6 +169,23 @@ class EntryWords:
     to: bytes
     amount: int
     timestamp: int
+    ref: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class HoldWords:
+    """The eight words of a hold, as EIP-712 hashes them; times in microseconds UTC.
+
+    `to` is zero where the hold names nobody, `expiry` is zero where it never expires.
+    """
+
+    asset: bytes
+    number: int
+    from_: bytes
+    to: bytes
+    amount: int
+    timestamp: int
+    expiry: int
     ref: bytes
 
 

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ledger import store
 from ledger.amounts import check_uint
 from ledger.errors import FieldError, RefusedError, Rule
-from ledger.posting import Run
+from ledger.needs import assets_of, symbols_of, target_of, weight_of
 from ledger.reader import Reader
-from ledger.requests import Item, check_item
+from ledger.requests import Group, Item, Movement, OpenAccount, check_item
 from ledger.results import Receipt
-from ledger.rules import movements_of
-from ledger.writer import MAX_RUN, Writer
+from ledger.runs import Run
+from ledger.targets import find_targets
+from ledger.writer import MAX_RUN, Symbols, Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from ledger.model import Hash32
     from ledger.results import Identity
+    from ledger.rules import Target
     from ledger.transactions import Transactions
 
 
@@ -32,28 +36,23 @@ class Poster(Reader):
         self._clock = clock
         self._writer = Writer(self._post)
 
-    def post_many(self, items: Iterable[Item]) -> list[Receipt | RefusedError]:
-        """Post movements, groups and accounts; return each one's own receipt or refusal, in order.
+    def post_many(
+        self, items: Iterable[Item], *, dry_run: bool = False
+    ) -> list[Receipt | RefusedError]:
+        """Post items of every kind; return each one's own receipt or refusal, in order.
 
         Items stand or fall on their own (a group as a whole). They are committed in runs of at
         most 5,000 entries: after an error that ends the call, earlier runs remain posted, so give
-        items idempotency keys and call again.
+        items idempotency keys and call again. With `dry_run` the same is done in one transaction
+        that is taken back: the results are what they would be, and nothing is left.
 
         Raises:
+            FieldError: an item is of another type.
             BusyError, ConflictError, DatabaseFileError: the call ended early.
         """
-        results: list[Receipt | RefusedError] = []
-        run: list[Item] = []
-        weight = 0
-        for position, candidate in enumerate(items):
-            item = check_item(candidate, position)
-            size = max(1, len(movements_of(item)))
-            if run and weight + size > MAX_RUN:
-                results += self._run(run, weight)
-                run, weight = [], 0
-            run.append(item)
-            weight += size
-        return results + self._run(run, weight) if run else results
+        if dry_run:
+            return self._rehearsed(list(_runs(items)))
+        return [result for run in _runs(items) for result in self._run(run)]
 
     def post_past(self, items: Sequence[tuple[int, Item]]) -> list[Receipt]:
         """Post what happened at known times (microseconds), in one commit, whole or not at all.
@@ -66,10 +65,13 @@ class Poster(Reader):
         """
         times = tuple(check_uint(at, 63, "timestamp") for at, _ in items)
         run = [check_item(item, position) for position, (_, item) in enumerate(items)]
-        weight = sum(len(movements_of(item)) for item in run)
+        for position, item in enumerate(run):
+            if not isinstance(item, Movement | Group | OpenAccount):
+                raise FieldError(f"items[{position}]", "only entries and accounts have a past")
+        weight = sum(weight_of(item) for item in run)
         if weight > MAX_RUN:
             raise FieldError("items", f"one commit has at most {MAX_RUN} entries, not {weight}")
-        results = self._post(self._symbols(run), run, times) if run else []
+        results = self._transactions.post(self._prepared(run, times)) if run else []
         return [result for result in results if isinstance(result, Receipt)]
 
     def _check_writable(self) -> Hash32:
@@ -82,36 +84,51 @@ class Poster(Reader):
             )
         return self.identity.pepper
 
-    def _one(self, item: Item) -> Receipt:
+    def _one(self, item: Item, *, dry_run: bool = False) -> Receipt:
         """Post one item; raise its refusal."""
-        result = self._run([item], max(1, len(movements_of(item))))[0]
+        result = self.post_many([item], dry_run=dry_run)[0]
         if isinstance(result, RefusedError):
             raise result
         return result
 
-    def _run(self, items: Sequence[Item], weight: int) -> list[Receipt | RefusedError]:
+    def _run(self, items: Sequence[Item]) -> list[Receipt | RefusedError]:
         """Post `items` in one commit, with whatever else waits for the same journals."""
         try:
             self._check_writable()
         except RefusedError as refusal:
             return [refusal for _ in items]
-        return self._writer.post(self._symbols(items), items, weight)
+        targets = self._targets(items)
+        symbols = self._symbols(items, targets)
+        return self._writer.post(symbols, items, sum(map(weight_of, items)))
 
-    def _symbols(self, items: Iterable[Item]) -> tuple[str, ...]:
-        """Return the assets whose journals `items` need, of those that exist; sorted."""
-        named = {movement.asset for item in items for movement in movements_of(item)}
+    def _rehearsed(self, runs: Sequence[Sequence[Item]]) -> list[Receipt | RefusedError]:
+        """Post runs of items and take them back."""
+        try:
+            self._check_writable()
+        except RefusedError as refusal:
+            return [refusal for items in runs for _ in items]
+        return self._transactions.rehearse([self._prepared(items) for items in runs])
+
+    def _targets(self, items: Sequence[Item]) -> Mapping[Hash32, Target]:
+        """Return what the items name by id, as far as it exists."""
+        if all(target_of(item) is None for item in items):
+            return {}
+        with self._transactions.reading() as connection:
+            known = self._assets = store.read_assets(connection)
+            return find_targets(connection, known, self.identity.pepper, items)
+
+    def _symbols(self, items: Sequence[Item], targets: Mapping[Hash32, Target]) -> tuple[str, ...]:
+        """Return the journals that `items` need, of those that exist; sorted."""
         known = self._known_assets()
-        if not named - {None} <= known.keys():
+        if not assets_of(items, targets) <= known.keys():
             known = self._known_assets(fresh=True)
-        if None in named and len(known) == 1:
-            named |= known.keys()
-        return tuple(sorted(symbol for symbol in named if symbol is not None and symbol in known))
+        return symbols_of(items, targets, known)
 
-    def _post(
-        self, symbols: tuple[str, ...], items: Sequence[Item], times: tuple[int, ...] = ()
-    ) -> list[Receipt | RefusedError]:
-        """Post `items` while the journals of `symbols` are locked."""
-        run = Run(
+    def _prepared(self, items: Sequence[Item], times: tuple[int, ...] = ()) -> Run:
+        """Return `items` with all that is known about them before the lock."""
+        targets = self._targets(items)
+        symbols = self._symbols(items, targets)
+        return Run(
             self.identity,
             self._check_writable(),
             self._known_assets(),
@@ -119,5 +136,26 @@ class Poster(Reader):
             self._clock,
             symbols,
             times,
+            targets,
         )
+
+    def _post(self, symbols: Symbols, items: Sequence[Item]) -> list[Receipt | RefusedError]:
+        """Post `items` of several callers, while the journals of `symbols` are locked."""
+        run = replace(self._prepared(items), symbols=symbols)
         return self._transactions.post(run)
+
+
+def _runs(items: Iterable[Item]) -> Iterator[list[Item]]:
+    """Cut items into runs of at most 5,000 entries, in order. Raises FieldError."""
+    run: list[Item] = []
+    weight = 0
+    for position, candidate in enumerate(items):
+        item = check_item(candidate, position)
+        size = weight_of(item)
+        if run and weight + size > MAX_RUN:
+            yield run
+            run, weight = [], 0
+        run.append(item)
+        weight += size
+    if run:
+        yield run

@@ -1,57 +1,47 @@
 """One run of postings inside a transaction: lock the heads, read, decide, write.
 
 The order is the guarantee. The heads are locked by a statement of their own, everything else is
-read after it, and nothing else ever writes balances, keys or entries.
+read after it, and nothing else ever writes balances, keys, holds or entries.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import repeat
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from sqlalchemy import select
-
-from ledger import store
+from ledger import account_store, event_store, hold_store, key_store, store
 from ledger.dialects import dialect_of
-from ledger.errors import CorruptError, FieldError, RefusedError
+from ledger.errors import CorruptError
+from ledger.hold_rules import sweep
+from ledger.locked import ACCOUNTS, ACCOUNTS_STREAM, Journal
 from ledger.model import ISSUER
-from ledger.requests import OpenAccount
-from ledger.results import Receipt
-from ledger.rules import (
-    Decisions,
-    Journal,
-    KeyState,
-    check_clock,
-    movements_of,
-    new_account,
+from ledger.needs import accounts_of, names_no_asset
+from ledger.reading import (
+    read_balances,
+    read_causes,
+    read_holds,
+    read_keys,
+    read_reversed,
+    read_status_accounts,
+    read_taken,
 )
-from ledger.tables import accounts
+from ledger.requests import SetStatus
+from ledger.results import Receipt
+from ledger.rules import Decisions, check_clock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from sqlalchemy import Connection
 
     from ledger.dialects import Row
-    from ledger.model import Hash32
-    from ledger.requests import Item
-    from ledger.results import Asset, Identity
+    from ledger.errors import RefusedError
+    from ledger.results import Asset, Hold
+    from ledger.runs import Run
 
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """What to post together, and everything that is known before the lock."""
-
-    identity: Identity
-    pepper: Hash32
-    assets: Mapping[str, Asset]
-    items: Sequence[Item]
-    clock: Callable[[], int] | None
-    symbols: tuple[str, ...] = ()
-    """The assets whose heads are locked: all that the items name and that exist."""
-    times: tuple[int, ...] = ()
-    """When each item happened, for an import; such a run is posted whole or not at all."""
+MAX_SWEEP = 1_000
+"""Holds of one asset that expire in one commit; the next commits go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +52,8 @@ class Outcome:
     wrote: bool
     first_entry: tuple[int, int, bytes] | None = None
     """(asset number, seq, id) of the first new entry: proof of a COMMIT whose answer was lost."""
-    first_account: tuple[str, bytes, int] | None = None
-    """(id, address, created_at) of the first new account, where there is no entry to ask about."""
+    first_event: Row | None = None
+    """The first new event as a row, where there is no entry to ask about."""
 
 
 def post(connection: Connection, run: Run) -> Outcome:
@@ -73,169 +63,172 @@ def post(connection: Connection, run: Run) -> Outcome:
         RefusedError: CLOCK_AHEAD; every other refusal is the result of its item, but the first
             one ends a run that has times.
     """
-    decisions = _read(connection, run)
+    decisions, numbers = _read(connection, run)
     times = run.times or repeat(None)
     results = [decisions.decide(item, at) for item, at in zip(run.items, times, strict=False)]
     if run.times:
         _check_whole(results)
-    _write(connection, decisions, run)
-    return _outcome(results, decisions, run)
+    if decisions.decided:
+        _write(connection, decisions, numbers)
+    return _outcome(results, decisions, numbers)
 
 
 def _check_whole(results: Iterable[Receipt | RefusedError]) -> None:
     """Raise the first refusal, if there is one."""
     for result in results:
-        if isinstance(result, RefusedError):
+        if not isinstance(result, Receipt):
             raise result
 
 
-def _outcome(results: list[Receipt | RefusedError], decisions: Decisions, run: Run) -> Outcome:
+def _outcome(
+    results: list[Receipt | RefusedError], decisions: Decisions, numbers: Mapping[str, int]
+) -> Outcome:
     """Return the results, with what identifies the first thing written."""
-    first = next(iter(decisions.new_entries), None)
+    entry = next(iter(decisions.new_entries), None)
+    event = next(iter(decisions.new_events), None)
     return Outcome(
         results=results,
-        wrote=bool(decisions.new_entries or decisions.new_accounts or decisions.new_keys),
-        first_entry=None
-        if first is None
-        else (run.assets[first.asset].number, first.seq, bytes(first.id)),
-        first_account=next(
-            ((a.account_id, bytes(a.address), a.created_at) for a in decisions.new_accounts), None
-        ),
+        wrote=decisions.decided,
+        first_entry=None if entry is None else (numbers[entry.asset], entry.seq, bytes(entry.id)),
+        first_event=None if event is None else event_store.event_row(event, numbers),
     )
 
 
-def _read(connection: Connection, run: Run) -> Decisions:
-    """Lock, then read all that the rules ask about."""
-    numbers = {run.assets[symbol].number: symbol for symbol in run.symbols}
-    locked = store.lock_heads(connection, list(numbers))
-    if len(locked) != len(numbers):
-        raise CorruptError("an asset has no journal; run `evm-ledger audit`")
+# --- reading ---------------------------------------------------------------------------------
+
+
+def _read(connection: Connection, run: Run) -> tuple[Decisions, dict[str, int]]:
+    """Lock, then read all that the rules ask about; return it with the number of each symbol."""
+    assets, journals = _lock(connection, run)
     database_now = dialect_of(connection).now(connection)
     now = check_clock(run.clock(), database_now) if run.clock else database_now
     if run.times:
         check_clock(max(run.times), database_now)
-    keys = {item.idempotency_key for item in run.items} - {""}
-    return Decisions(
+    last_time = max((j.last_time for s, j in journals.items() if s != ACCOUNTS), default=0)
+    due = _due(connection, run, journals, max(now, last_time + 1))
+    addresses, statuses = account_store.read_standing(
+        connection, sorted(accounts_of(run.items, run.targets) | {ISSUER})
+    )
+    balances, limits = read_balances(connection, run, assets, journals, due)
+    decisions = Decisions(
         ledger_id=run.identity.ledger_id,
         registrar=run.identity.registrar,
         pepper=run.pepper,
         now=now,
-        last_time=max((row[-1] for row in locked.values()), default=0),
-        journals={
-            symbol: _journal(run.assets[symbol], locked[number])
-            for number, symbol in numbers.items()
-        },
+        last_time=last_time,
+        journals=journals,
         default_asset=_default_asset(connection, run),
-        addresses=store.read_addresses(connection, sorted(_account_ids(run.items))),
-        taken=_taken(connection, run),
-        balances=_balances(connection, run, numbers),
-        keys=_keys(connection, run, keys) if keys else {},
+        addresses=addresses,
+        statuses=statuses,
+        taken=read_taken(connection, run),
+        balances=balances,
+        limits=limits,
+        holds=read_holds(connection, run, assets),
+        reversed=read_reversed(connection, run),
+        causes=read_causes(connection, run),
+        accounts=read_status_accounts(connection, run),
+        keys=read_keys(connection, run),
+        targets=run.targets,
     )
+    sweep(decisions, due)
+    numbers = {symbol: asset.number for symbol, asset in assets.items()}
+    return decisions, {ACCOUNTS: 0, **numbers}
+
+
+def _lock(connection: Connection, run: Run) -> tuple[Mapping[str, Asset], dict[str, Journal]]:
+    """Lock the journals of the run, sorted; return the assets, and where each journal stands.
+
+    A change of status needs every asset: once the accounts' stream is locked, none can be added.
+    """
+    assets, symbols = run.assets, run.symbols
+    locked: dict[int, Row] = {}
+    if any(isinstance(item, SetStatus) for item in run.items):
+        locked = store.lock_heads(connection, [0])
+        assets = store.read_assets(connection)
+        symbols = (ACCOUNTS, *assets)
+    all_assets = {ACCOUNTS: ACCOUNTS_STREAM, **assets}
+    numbers = {all_assets[symbol].number: symbol for symbol in symbols}
+    locked |= store.lock_heads(connection, [n for n in numbers if n not in locked])
+    if len(locked) != len(numbers):
+        raise CorruptError("an asset has no journal; run `evm-ledger audit`")
+    return assets, {
+        symbol: _journal(all_assets[symbol], locked[number])
+        for number, symbol in sorted(numbers.items())
+    }
 
 
 def _journal(asset: Asset, row: Row) -> Journal:
     """Return where the journal of `asset` stands, from its locked row."""
-    seq, head, version, last_time = row
-    return Journal(asset, seq, bytes(head), version, last_time)
+    seq, head, *rest = row
+    return Journal(asset, seq, bytes(head), *rest)
+
+
+def _due(connection: Connection, run: Run, journals: Mapping[str, Journal], now: int) -> list[Hold]:
+    """Return the holds that have expired, each asset's by (expiry, creation)."""
+    due: list[Hold] = []
+    for journal in journals.values():
+        if journal.next_expiry is None or journal.next_expiry > now:
+            continue
+        found = hold_store.read_due(connection, journal.asset, run.pepper, now, MAX_SWEEP + 1)
+        if len(found) > MAX_SWEEP:
+            journal.next_expiry = found.pop().expires_at
+        else:
+            journal.next_expiry = hold_store.read_next_expiry(connection, journal.asset, now)
+        due += found
+    return due
 
 
 def _default_asset(connection: Connection, run: Run) -> str | None:
     """Return the ledger's only asset if an item relies on it; read now, as one may be new."""
-    if all(m.asset is not None for item in run.items for m in movements_of(item)):
+    if not names_no_asset(run.items, run.targets):
         return None
     known = store.read_assets(connection)
     return next(iter(known)) if len(known) == 1 else None
 
 
-def _account_ids(items: Iterable[Item]) -> set[str]:
-    """Return every account that the items name, and the issuer."""
-    named = {ISSUER}
-    for item in items:
-        for movement in movements_of(item):
-            named.update((movement.from_account, movement.to_account))
-        if isinstance(item, OpenAccount):
-            named.add(item.account_id)
-    return named
+# --- writing ---------------------------------------------------------------------------------
 
 
-def _taken(connection: Connection, run: Run) -> set[bytes]:
-    """Return which addresses that new accounts would have belong to somebody."""
-    wanted = []
-    for item in run.items:
-        if isinstance(item, OpenAccount):
-            try:
-                account = new_account(
-                    item.account_id, run.identity.ledger_id, run.pepper, run.identity.registrar, 0
-                )
-            except FieldError:
-                continue  # its own decision refuses it
-            wanted.append(bytes(account.address))
-    return store.read_taken(connection, wanted) if wanted else set()
-
-
-def _balances(
-    connection: Connection, run: Run, numbers: Mapping[int, str]
-) -> dict[tuple[str, str], Any]:
-    """Return the balances that the items may touch, by (symbol, account)."""
-    touched: dict[str, set[str]] = {symbol: set() for symbol in numbers.values()}
-    for item in run.items:
-        for movement in movements_of(item):
-            named = (movement.from_account, movement.to_account)
-            for symbol in [movement.asset] if movement.asset is not None else run.symbols:
-                touched.get(symbol, set()).update(named)
-    return {
-        (symbol, account_id): state
-        for number, symbol in numbers.items()
-        for account_id, state in store.read_balances(
-            connection, number, sorted(touched[symbol])
-        ).items()
-    }
-
-
-def _keys(connection: Connection, run: Run, keys: set[str]) -> dict[str, KeyState]:
-    """Return what the known ones among `keys` made, as the receipts of then."""
-    known = store.read_keys(connection, sorted(keys))
-    if not known:
-        return {}
-    # Read now: a key may have been used for an asset that another process has just made.
-    by_number = {asset.number: asset for asset in store.read_assets(connection).values()}
-    return {
-        key: KeyState(request, _receipt(connection, run, by_number, made))
-        for key, (request, made) in known.items()
-    }
-
-
-def _receipt(
-    connection: Connection, run: Run, by_number: Mapping[int, Asset], made: Mapping[str, Any]
-) -> Receipt:
-    """Return the receipt that a key's row describes."""
-    entries = tuple(
-        entry
-        for number, seq in made["entries"]
-        for entry in store.select_entries(
-            connection, by_number[number], run.pepper, "AND e.seq = ?", seq
-        )
-    )
-    if made["account"] is None:
-        return Receipt(entries)
-    row = connection.execute(select(accounts).where(accounts.c.account_id == made["account"])).one()
-    return Receipt(entries, store.account_of(row, run.pepper))
-
-
-def _write(connection: Connection, decisions: Decisions, run: Run) -> None:
+def _write(connection: Connection, decisions: Decisions, numbers: Mapping[str, int]) -> None:
     """Store what was decided: each table once, each touched balance once."""
-    numbers = {symbol: asset.number for symbol, asset in run.assets.items()}
     if decisions.new_accounts:
-        store.write_accounts(connection, decisions.new_accounts, with_blind=False)
+        account_store.write_accounts(connection, decisions.new_accounts, with_blind=False)
+    for account in decisions.changed_accounts.values():
+        account_store.write_status(connection, account, decisions.time())
     if decisions.new_keys:
-        store.write_keys(connection, decisions.new_keys, numbers, decisions.now)
-    if not decisions.new_entries:
-        return
-    store.write_entries(connection, decisions.new_entries, numbers)
+        key_store.write_keys(connection, decisions.new_keys, numbers, decisions.now)
+    if decisions.new_entries:
+        store.write_entries(connection, decisions.new_entries, numbers)
+    _write_balances(connection, decisions, numbers)
+    _write_holds(connection, decisions, numbers)
+    if decisions.new_events:
+        event_store.write_events(connection, decisions.new_events, numbers)
+    store.write_heads(connection, [decisions.journals[s] for s in sorted(decisions.moved)])
+
+
+def _write_balances(
+    connection: Connection, decisions: Decisions, numbers: Mapping[str, int]
+) -> None:
+    """Store each touched balance once, the limits beside them, and the volume of the hour."""
     states = {
         (numbers[symbol], account_id): decisions.balances[symbol, account_id]
         for symbol, account_id in decisions.touched
     }
-    store.write_balances(connection, states, decisions.last_time)
-    moved = {entry.asset for entry in decisions.new_entries}
-    store.write_heads(connection, [decisions.journals[symbol] for symbol in sorted(moved)])
+    store.write_balances(connection, states, max(decisions.last_time, decisions.now))
+    limits = {
+        (numbers[s], account_id): x for (s, account_id), x in decisions.changed_limits.items()
+    }
+    hold_store.write_limits(connection, limits)
+    volume = {(numbers[s], hour): sums for (s, hour), sums in decisions.volume.items()}
+    hold_store.add_volume(connection, volume)
+
+
+def _write_holds(connection: Connection, decisions: Decisions, numbers: Mapping[str, int]) -> None:
+    """Store new holds, and the state of those that changed."""
+    changed = decisions.changed_holds.values()
+    hold_store.write_holds(
+        connection, [hold for hold in changed if hold.id in decisions.new_holds], numbers
+    )
+    hold_store.update_holds(
+        connection, [hold for hold in changed if hold.id not in decisions.new_holds], numbers
+    )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from ledger import store
+from ledger import account_store, store
 from ledger.errors import NotFoundError, Rule
 from ledger.model import Address
 from ledger.results import Account, Asset, Balance, Entry
@@ -29,14 +29,14 @@ def find_account(connection: Connection, account_id: str, pepper: bytes | None) 
     row = connection.execute(query).one_or_none()
     if row is None:
         raise NotFoundError(Rule.UNKNOWN_ACCOUNT, f"no account {account_id!r}; create it first")
-    return store.account_of(row, pepper)
+    return account_store.account_of(row, pepper)
 
 
 def accounts_after(connection: Connection, after: str, pepper: bytes | None) -> list[Account]:
     """Return the next page of accounts, by id in code point order."""
     query = select(accounts).where(accounts.c.account_id > after)
     rows = connection.execute(query.order_by(accounts.c.account_id).limit(PAGE))
-    return [store.account_of(row, pepper) for row in rows]
+    return [account_store.account_of(row, pepper) for row in rows]
 
 
 def balances_after(connection: Connection, asset: Asset, after: str) -> list[Balance]:

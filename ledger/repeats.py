@@ -10,9 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ledger.canonical import imported_hash, request_hash
 from ledger.ids import group_id
 from ledger.model import ZERO_HASH, Kind
-from ledger.requests import Group, Movement, request_hash
+from ledger.requests import Group, movement_of
 from ledger.results import Entry, Receipt
 from ledger.rules import KeyState
 
@@ -47,8 +48,7 @@ class KeyedRequests:
                     yield from self._close()
                 self._open.append(entry)
             elif entry.idempotency_key:
-                request = request_hash(_movement(entry), [entry.asset])
-                yield entry.idempotency_key, KeyState(request, Receipt((entry,)))
+                yield entry.idempotency_key, KeyState(_request_of(entry), Receipt((entry,)))
 
     def finish(self) -> Iterator[Keyed]:
         """Yield the keys of groups over several assets, after the last journal."""
@@ -73,22 +73,17 @@ def _of_group(entries: list[Entry]) -> Iterator[Keyed]:
     """Yield the key of a whole group, if it has one."""
     keys = [entry.idempotency_key for entry in entries if entry.idempotency_key]
     if keys:
-        group = Group(tuple(_movement(entry) for entry in entries))
+        group = Group(tuple(movement_of(entry) for entry in entries))
         request = request_hash(group, [entry.asset for entry in entries])
         yield keys[0], KeyState(request, Receipt(tuple(entries)))
 
 
-def _movement(entry: Entry) -> Movement:
-    """Return the request that made `entry`, without its key."""
-    return Movement(
-        entry.from_account,
-        entry.to_account,
-        entry.amount,
-        entry.asset,
-        entry.reason,
-        entry.reference_type,
-        entry.reference_id,
-        entry.memo,
-        kind=Kind(entry.kind),
-        cause=entry.cause,
-    )
+def _request_of(entry: Entry) -> bytes:
+    """Return what the key of an entry alone stands for.
+
+    What is kept of a hold that was posted is not all that was asked (whether the rest was kept):
+    its key is known, and any request with it is refused.
+    """
+    if entry.kind == Kind.HOLD:
+        return imported_hash(entry.id)
+    return request_hash(movement_of(entry), [entry.asset])

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from operator import itemgetter
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from ledger.addresses import normalize_account_id
 from ledger.amounts import check_amount
 from ledger.errors import FieldError
-from ledger.hashing import keccak
-from ledger.model import ISSUER, ZERO_HASH, FixedBytes, Hash32, Kind
+from ledger.links import Link
+from ledger.model import ISSUER, ZERO_HASH, Address, FixedBytes, Hash32, Kind, Status
 from ledger.texts import check_memo, check_symbol, check_text
+from ledger.times import microseconds
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from datetime import datetime
+
+    from ledger.results import Entry
 
 _POSTABLE: Final = (Kind.PLAIN, Kind.CHAIN)
+
+_WORDS: Final = ("reason", "reference_type", "reference_id", "idempotency_key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,7 @@ class Movement:
         check_amount(self.amount)
         if self.asset is not None:
             check_symbol(self.asset, "asset")
-        for field in ("reason", "reference_type", "reference_id", "idempotency_key"):
+        for field in _WORDS:
             put(self, field, check_text(getattr(self, field), field))
         put(self, "memo", check_memo(self.memo))
         self._check_kind()
@@ -97,7 +101,8 @@ class OpenAccount:
     """An account to create, endowed with `initial_balance` base units of `asset`.
 
     None means the asset's endowment (1,000 tokens unless set otherwise). The endowment is a mint
-    with reason `endowment`, in the same commit.
+    with reason `endowment`, in the same commit. `address` is the owner's own, for good, and
+    `link` says how it was proved (`ledger.links`); without them the address is derived.
 
     Raises:
         FieldError: naming the field.
@@ -107,6 +112,8 @@ class OpenAccount:
     initial_balance: int | None = None
     asset: str | None = None
     idempotency_key: str = ""
+    address: Address | None = None
+    link: Link | None = None
 
     def __post_init__(self) -> None:
         """Check and normalise every field."""
@@ -116,9 +123,189 @@ class OpenAccount:
         if self.asset is not None:
             check_symbol(self.asset, "asset")
         check_text(self.idempotency_key, "idempotency_key")
+        if self.address is not None and not isinstance(self.address, Address):
+            raise FieldError("address", f"must be an Address, not {type(self.address).__name__}")
+        if self.link is not None and not isinstance(self.link, Link):
+            raise FieldError("link", f"must be a Link, not {type(self.link).__name__}")
+        if (self.address is None) != (self.link is None):
+            raise FieldError("link", "goes with an address: say how it was proved")
 
 
-Item = Movement | Group | OpenAccount
+@dataclass(frozen=True, slots=True)
+class PlaceHold:
+    """Part of a balance to set aside, for `to_account` or for whom posting it names.
+
+    `amount` is in base units. After `expires_at` (aware) it is released by itself.
+
+    Raises:
+        FieldError: naming the field that has the wrong type, range or form.
+    """
+
+    account_id: str
+    amount: int
+    to_account: str = ""
+    asset: str | None = None
+    expires_at: datetime | None = None
+    reason: str = ""
+    reference_type: str = ""
+    reference_id: str = ""
+    memo: str = ""
+    idempotency_key: str = ""
+
+    def __post_init__(self) -> None:
+        """Check and normalise every field."""
+        put = object.__setattr__
+        put(self, "account_id", _not_issuer(self.account_id, "account_id"))
+        if self.to_account:
+            put(self, "to_account", normalize_account_id(self.to_account, "to_account"))
+        check_amount(self.amount)
+        if self.asset is not None:
+            check_symbol(self.asset, "asset")
+        if self.expires_at is not None:
+            microseconds(self.expires_at, "expires_at")
+        _check_words(self)
+
+    @property
+    def expiry(self) -> int:
+        """When it expires, in microseconds; 0 for never."""
+        return 0 if self.expires_at is None else microseconds(self.expires_at, "expires_at")
+
+
+@dataclass(frozen=True, slots=True)
+class PostHold:
+    """A pending hold to post, whole (`amount` None) or in part, as an entry.
+
+    The rest of it is released, or kept pending with `keep_rest`. Words left empty are the hold's.
+
+    Raises:
+        FieldError: naming the field that has the wrong type, range or form.
+    """
+
+    hold: Hash32
+    amount: int | None = None
+    keep_rest: bool = False
+    to_account: str = ""
+    reason: str = ""
+    reference_type: str = ""
+    reference_id: str = ""
+    memo: str = ""
+    idempotency_key: str = ""
+
+    def __post_init__(self) -> None:
+        """Check and normalise every field."""
+        _check_id(self.hold, "hold")
+        if self.amount is not None:
+            check_amount(self.amount)
+        if self.keep_rest not in (True, False):
+            raise FieldError("keep_rest", "must be True or False")
+        if self.keep_rest and self.amount is None:
+            raise FieldError("keep_rest", "goes with an amount: the whole leaves no rest")
+        if self.to_account:
+            to = normalize_account_id(self.to_account, "to_account")
+            object.__setattr__(self, "to_account", to)
+        _check_words(self)
+
+
+@dataclass(frozen=True, slots=True)
+class VoidHold:
+    """A pending hold to release: what it still holds is available again.
+
+    Raises:
+        FieldError: naming the field.
+    """
+
+    hold: Hash32
+    idempotency_key: str = ""
+
+    def __post_init__(self) -> None:
+        """Check every field."""
+        _check_id(self.hold, "hold")
+        check_text(self.idempotency_key, "idempotency_key")
+
+
+@dataclass(frozen=True, slots=True)
+class Reverse:
+    """An entry to undo by a new one in the other direction, whole (`amount` None) or in part.
+
+    `whole_group` undoes the whole group that the entry belongs to. Words left empty are "", but
+    the reason is `reversal`.
+
+    Raises:
+        FieldError: naming the field.
+    """
+
+    entry: Hash32
+    amount: int | None = None
+    whole_group: bool = False
+    reason: str = "reversal"
+    reference_type: str = ""
+    reference_id: str = ""
+    memo: str = ""
+    idempotency_key: str = ""
+
+    def __post_init__(self) -> None:
+        """Check every field."""
+        _check_id(self.entry, "entry")
+        if self.amount is not None:
+            check_amount(self.amount)
+        if self.whole_group not in (True, False):
+            raise FieldError("whole_group", "must be True or False")
+        if self.whole_group and self.amount is not None:
+            raise FieldError("amount", "a group is reversed whole; leave the amount out")
+        _check_words(self)
+
+
+@dataclass(frozen=True, slots=True)
+class SetStatus:
+    """An account to freeze, close or open again.
+
+    Raises:
+        FieldError: naming the field.
+    """
+
+    account_id: str
+    status: Status
+
+    def __post_init__(self) -> None:
+        """Check every field."""
+        object.__setattr__(self, "account_id", _not_issuer(self.account_id, "account_id"))
+        if not isinstance(self.status, Status):
+            raise FieldError("status", f"must be a Status, not {self.status!r}")
+
+    idempotency_key: ClassVar[str] = ""
+    """None: asked twice, the second is refused by the status that the first one made."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetLimits:
+    """The limits of an account in one asset, instead of those it has; None for any amount.
+
+    Raises:
+        FieldError: naming the field.
+    """
+
+    account_id: str
+    asset: str | None = None
+    max_debit: int | None = None
+    max_balance: int | None = None
+
+    def __post_init__(self) -> None:
+        """Check every field."""
+        object.__setattr__(self, "account_id", _not_issuer(self.account_id, "account_id"))
+        if self.asset is not None:
+            check_symbol(self.asset, "asset")
+        for name in ("max_debit", "max_balance"):
+            if getattr(self, name) is not None:
+                check_amount(getattr(self, name), name)
+
+    idempotency_key: ClassVar[str] = ""
+    """None: asked twice, the second changes nothing."""
+
+
+Item = (
+    Movement | Group | OpenAccount | PlaceHold | PostHold | VoidHold | Reverse
+    | SetStatus | SetLimits
+)  # fmt: skip
 """What `post_many` takes."""
 
 
@@ -128,51 +315,51 @@ def check_item(item: object, position: int) -> Item:
     Raises:
         FieldError: naming its position, if it is of another type.
     """
-    if not isinstance(item, Movement | Group | OpenAccount):
-        kind = type(item).__name__
-        raise FieldError(
-            f"items[{position}]", f"must be a Movement, Group or OpenAccount, not {kind}"
-        )
+    if not isinstance(item, Item):
+        kinds = ", ".join(kind.__name__ for kind in Item.__args__)
+        raise FieldError(f"items[{position}]", f"must be of {kinds}, not {type(item).__name__}")
     return item
 
 
-def mint(account_id: str, amount: int, asset: str | None) -> Movement:
-    """Return the endowment of a new account."""
-    return Movement(ISSUER, account_id, amount, asset, reason="endowment")
+def movement_of(entry: Entry) -> Movement:
+    """Return the movement that made `entry`, without its key."""
+    plain = Movement(
+        entry.from_account,
+        entry.to_account,
+        entry.amount,
+        entry.asset,
+        entry.reason,
+        entry.reference_type,
+        entry.reference_id,
+        entry.memo,
+    )
+    return caused(plain, Kind(entry.kind), entry.cause)
 
 
-def request_hash(item: Item, assets: Sequence[str]) -> bytes:
-    """Return keccak of the canonical request, without its key; `assets` are the resolved symbols.
-
-    Words joined by NUL, which no word can hold, and as many for every movement, have one reading:
-    two different requests cannot collide. The movements of a group count in the order of their
-    assets' symbols, and within an asset in theirs: that is all that the entries keep, so an
-    import can rebuild the hash from them.
-    """
-    if isinstance(item, OpenAccount):
-        initial = "-" if item.initial_balance is None else str(item.initial_balance)
-        words = ["account", item.account_id, initial, *assets]
-    elif isinstance(item, Group):
-        pairs = sorted(zip(assets, item.movements, strict=True), key=itemgetter(0))
-        words = ["group"]
-        for symbol, movement in pairs:
-            words += _movement_words(movement, symbol)
-    else:
-        words = ["entry", *_movement_words(item, assets[0])]
-    return keccak("\x00".join(words).encode())
+def caused(movement: Movement, kind: Kind, cause: Hash32) -> Movement:
+    """Return `movement` with a kind and a cause that only the ledger itself may give."""
+    made = replace(movement)
+    object.__setattr__(made, "kind", kind)
+    object.__setattr__(made, "cause", cause)
+    return made
 
 
-def _movement_words(movement: Movement, symbol: str) -> list[str]:
-    """Return every field of `movement` but its key, as text in a fixed order."""
-    return [
-        symbol,
-        movement.from_account,
-        movement.to_account,
-        str(movement.amount),
-        movement.reason,
-        movement.reference_type,
-        movement.reference_id,
-        movement.memo,
-        movement.kind,
-        movement.cause.hex(),
-    ]
+def _not_issuer(account_id: str, field: str) -> str:
+    """Return the normalised id of an account that is not the issuer. Raises FieldError."""
+    text = normalize_account_id(account_id, field)
+    if text == ISSUER:
+        raise FieldError(field, f"is the issuer {ISSUER!r}, which has no balance of its own")
+    return text
+
+
+def _check_id(value: object, field: str) -> None:
+    """Let only 32 bytes pass. Raises FieldError."""
+    if not isinstance(value, FixedBytes) or len(value) != Hash32.size:
+        raise FieldError(field, f"must be a Hash32, not {type(value).__name__}")
+
+
+def _check_words(item: PlaceHold | PostHold | Reverse) -> None:
+    """Check the texts that an entry will carry. Raises FieldError."""
+    for field in _WORDS:
+        object.__setattr__(item, field, check_text(getattr(item, field), field))
+    object.__setattr__(item, "memo", check_memo(item.memo))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy.exc import DataError, IntegrityError
 
-from ledger import store
+from ledger import account_store, key_store, store
 from ledger.addresses import account_blind, entry_blind
 from ledger.checks import (
     Finding,
@@ -23,10 +23,11 @@ from ledger.checks import (
 )
 from ledger.engine import violated_constraint
 from ledger.errors import LedgerError
+from ledger.event_store import write_created
 from ledger.ids import first_head
+from ledger.locked import Journal
 from ledger.model import ISSUER
 from ledger.repeats import KeyedRequests
-from ledger.rules import Journal
 from ledger.seal_checks import BatchCheck, SealCheck, check_group_seals
 from ledger.sealing import write_seal
 from ledger.tables import metadata
@@ -125,11 +126,12 @@ def _write_accounts(connection: Connection, identity: Identity, contents: Restor
             issuers += account.account_id == ISSUER
             check_account_form(account)
             check_account(account, identity.ledger_id)
-            if identity.pepper is not None and account.derived:
+            if identity.pepper is not None and (account.derived or account.link is not None):
                 blind = account_blind(identity.pepper, account.account_id)
                 same("token_accounts", account.account_id, "blind", blind, account.blind)
-        store.write_accounts(connection, page, with_blind=identity.pepper is None)
+        account_store.write_accounts(connection, page, with_blind=identity.pepper is None)
     same("token_accounts", ISSUER, "row", "there", "there" if issuers else "missing")
+    write_created(connection)
 
 
 def _write_journal(
@@ -173,7 +175,7 @@ def _write_keys(
     """Write idempotency keys, so that a request repeated after the import posts nothing."""
     numbers = {asset.symbol: asset.number for asset in contents.assets}
     made = list(keys)
-    known = set(store.read_keys(connection, [key for key, _ in made])) if made else set()
+    known = set(key_store.read_keys(connection, [key for key, _ in made])) if made else set()
     for key, state in made:
         first = state.receipt.entries[0]
         found = f"{key!r}, which an earlier entry has" if key in known else "a key used once"
@@ -181,13 +183,13 @@ def _write_keys(
         same("token_ledger", row, "idempotency_key", "a key used once", found)
         known.add(key)
     if made:
-        store.write_keys(connection, dict(made), numbers, contents.created_at)
+        key_store.write_keys(connection, dict(made), numbers, contents.created_at)
 
 
 def _check_addresses(connection: Connection, page: Sequence[Entry]) -> None:
     """Check that the addresses which were hashed are those of the accounts named."""
     named = {e.from_account for e in page} | {e.to_account for e in page}
-    known = store.read_addresses(connection, sorted(named))
+    known = account_store.read_addresses(connection, sorted(named))
     for entry in page:
         row = f"{entry.asset}/{entry.seq}"
         expected = known.get(entry.from_account, b"")

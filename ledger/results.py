@@ -6,11 +6,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ledger.amounts import format_amount, parse_amount
-from ledger.model import ZERO_HASH, Address, Batch, Hash32, Kind, Seal
+from ledger.model import (
+    ZERO_HASH,
+    Address,
+    Batch,
+    Hash32,
+    HoldState,
+    Kind,
+    Seal,
+    Status,
+)
 from ledger.times import moment_of
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+    from ledger.links import Link
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +77,11 @@ class Account:
     """Opens this account's address to somebody and no other's; zero where the id is one."""
     registrar: Address
     derived: bool
-    """True: the address is CREATE2 of (ledger, key, registrar). False: the id is the address."""
+    """True: the address is CREATE2 of (ledger, key, registrar). False: it is the id, or given."""
     created_at: int
+    status: Status = Status.OPEN
+    link: Link | None = None
+    """How a given address was proved to be the owner's; None where none was given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +95,11 @@ class Balance:
     total_earned: int
     total_spent: int
     total_staked: int
+    """The sum of its pending holds."""
+    max_debit: int | None = None
+    """Largest amount of one debit; None for any."""
+    max_balance: int | None = None
+    """Largest balance after a credit; None for any."""
 
     @property
     def available(self) -> int:
@@ -135,13 +154,58 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Hold:
+    """Part of a balance set aside. It moves nothing: posting it makes an entry."""
+
+    asset: str
+    """The asset's symbol."""
+    number: int
+    """Of the event that made it; grows with time within an asset."""
+    id: Hash32
+    """EIP-712 digest of `Hold`; the cause of the entries that post it."""
+    account_id: str
+    to_account: str
+    """Who gets it; "" where posting it names somebody."""
+    from_address: Address
+    to_address: Address
+    """Zero where nobody is named."""
+    amount: int
+    """Base units, as first held."""
+    remaining: int
+    """Base units still held; 0 once it is resolved."""
+    state: HoldState
+    created_at: int
+    updated_at: int
+    expires_at: int | None = None
+    reason: str = ""
+    reference_type: str = ""
+    reference_id: str = ""
+    memo: str = ""
+    idempotency_key: str = ""
+    blind: Hash32 = ZERO_HASH
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What an account may do with one asset at most, in base units; None for any amount."""
+
+    max_debit: int | None = None
+    max_balance: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt:
     """What one item of `post_many` made."""
 
-    entries: tuple[Entry, ...]
+    entries: tuple[Entry, ...] = ()
     account: Account | None = None
+    """Of an account's creation or a change of its status: as it is after."""
     repeated: bool = False
     """True where the idempotency key was known: nothing was posted, this is the first result."""
+    hold: Hold | None = None
+    """The hold that was made, posted or voided: as it is after."""
+    limits: Limits | None = None
+    """The limits that were set."""
 
 
 @dataclass(frozen=True, slots=True)

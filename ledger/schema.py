@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 VERSION_TABLE: Final = "token_schema"
 
-NEWEST_REVISION: Final = "0001"
+_SCHEMA_LOCK: Final = 8503260
+"""The advisory lock, on PostgreSQL, of whoever makes or upgrades a ledger in a database."""
+
+NEWEST_REVISION: Final = "0002"
 """The revision that this package makes: the last in `migrations/versions`."""
 
 
@@ -38,6 +41,12 @@ def migrate(connection: Connection) -> None:
     command.upgrade(config, "head")
 
 
+def lock_schema(connection: Connection) -> None:
+    """Wait until no other process makes or upgrades the schema; SQLite has one writer anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text(f"SELECT pg_advisory_xact_lock({_SCHEMA_LOCK})"))
+
+
 def current_revision(connection: Connection) -> str | None:
     """Return the schema revision of the database, or None if it holds no ledger."""
     if not inspect(connection).has_table(VERSION_TABLE):
@@ -46,17 +55,42 @@ def current_revision(connection: Connection) -> str | None:
     return found
 
 
+def found_revision(connection: Connection) -> str:
+    """Return the schema revision of the ledger.
+
+    Raises:
+        DatabaseFileError: there is no ledger.
+    """
+    found = current_revision(connection)
+    if found is None:
+        raise DatabaseFileError("no ledger in this database; make one with `evm-ledger init`")
+    return found
+
+
+def check_not_newer(connection: Connection) -> str:
+    """Return the schema revision of the ledger, if this package knows it.
+
+    Raises:
+        DatabaseFileError: there is no ledger, or its schema is newer.
+    """
+    found = found_revision(connection)
+    if found > NEWEST_REVISION:
+        raise DatabaseFileError(
+            f"the schema is revision {found}, this package knows {NEWEST_REVISION}; "
+            "install the version of evm-ledger that wrote it, or a newer one"
+        )
+    return found
+
+
 def check_revision(connection: Connection) -> None:
-    """Let only a schema pass that this package knows.
+    """Let only the schema pass that this package makes.
 
     Raises:
         DatabaseFileError: there is no ledger, or its schema is older or newer.
     """
-    found, known = current_revision(connection), NEWEST_REVISION
-    if found is None:
-        raise DatabaseFileError("no ledger in this database; make one with `evm-ledger init`")
-    if found != known:
+    found = check_not_newer(connection)
+    if found != NEWEST_REVISION:
         raise DatabaseFileError(
-            f"the schema is revision {found}, this package knows {known}; "
-            "install the version of evm-ledger that wrote it, or a newer one"
+            f"the schema is revision {found}, this package needs {NEWEST_REVISION}; stop every "
+            "program that uses the ledger and run `evm-ledger db upgrade`"
         )

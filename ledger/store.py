@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert, select, update
 
-from ledger.addresses import account_blind, entry_blind
+from ledger.addresses import entry_blind
 from ledger.balances import BalanceState
 from ledger.dialects import Row, dialect_of
 from ledger.model import ZERO_ADDRESS, ZERO_HASH, Address, Hash32
-from ledger.results import Account, Asset, Entry, JournalHead, Receipt
-from ledger.tables import accounts, assets, journals, settings
+from ledger.results import Asset, Entry, JournalHead, Limits
+from ledger.tables import assets, journals, settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from sqlalchemy import Connection
 
-    from ledger.rules import Journal, KeyState
+    from ledger.locked import Journal
 
 ENTRY_COLUMNS = (
     "asset", "seq", "id", "timestamp", "from_account", "to_account", "amount", "reason",
@@ -31,12 +30,13 @@ _BALANCE_COLUMNS = (
     "asset", "account_id", "balance", "total_earned", "total_spent", "total_staked",
     "created_at", "updated_at",
 )  # fmt: skip
-_ACCOUNT_COLUMNS = (
-    "account_id", "address", "blind", "registrar", "derived", "created_at", "updated_at",
-)  # fmt: skip
 
 
 # --- settings and assets ---------------------------------------------------------------------
+
+
+_MARKS = 500
+"""Values in one list of a query."""
 
 
 def read_settings(connection: Connection) -> Any:  # noqa: ANN401 (SQLAlchemy's row)
@@ -99,14 +99,15 @@ def _asset(row: Any) -> Asset:  # noqa: ANN401 (SQLAlchemy's row)
 
 
 def lock_heads(connection: Connection, numbers: Sequence[int]) -> dict[int, Row]:
-    """Lock the journals of the assets `numbers`, sorted; return (seq, head, version, last time).
+    """Lock the journals of the assets `numbers`, sorted; return what `Journal` has of each.
 
-    Its own statement: one that locks and reads more would read rows from before its wait. SQLite
-    has taken the one write lock with BEGIN IMMEDIATE.
+    That is (seq, head, version, last time, events, next expiry). Its own statement: one that locks
+    and reads more would read rows from before its wait. SQLite has taken the one write lock with
+    BEGIN IMMEDIATE.
     """
     dialect = dialect_of(connection)
     sql = (
-        "SELECT asset, seq, head, version, last_time FROM token_journals "  # noqa: S608 (constant)
+        "SELECT asset, seq, head, version, last_time, events, next_expiry FROM token_journals "  # noqa: S608 (constant)
         f"WHERE {dialect.any_of('asset')} ORDER BY asset"
     )
     if dialect.name == "postgresql":
@@ -147,7 +148,7 @@ def read_timestamp(connection: Connection, number: int, seq: int) -> int:
 
 
 def write_heads(connection: Connection, moved: Iterable[Journal]) -> None:
-    """Store where the journals that have new entries stand now."""
+    """Store where the journals that changed stand now."""
     for journal in moved:
         connection.execute(
             update(journals)
@@ -157,77 +158,41 @@ def write_heads(connection: Connection, moved: Iterable[Journal]) -> None:
                 head=journal.head,
                 version=journal.version,
                 last_time=journal.last_time,
+                events=journal.events,
+                next_expiry=journal.next_expiry,
             )
         )
 
 
-# --- accounts and balances -------------------------------------------------------------------
-
-
-def read_addresses(connection: Connection, account_ids: Iterable[str]) -> dict[str, Address]:
-    """Return the addresses of those of `account_ids` that exist."""
-    dialect = dialect_of(connection)
-    sql = f"SELECT account_id, address FROM token_accounts WHERE {dialect.any_of('account_id')}"  # noqa: S608 (constant)
-    return {
-        row[0]: Address(row[1])
-        for row in dialect.rows(connection, sql, dialect.values(account_ids))
-    }
-
-
-def read_taken(connection: Connection, addresses: Iterable[bytes]) -> set[bytes]:
-    """Return those of `addresses` that an account has."""
-    query = select(accounts.c.address).where(accounts.c.address.in_(list(addresses)))
-    return {bytes(address) for address in connection.execute(query).scalars()}
-
-
-def write_accounts(connection: Connection, new: Iterable[Account], *, with_blind: bool) -> None:
-    """Insert accounts, sorted, so that two processes with the same accounts wait in one order.
-
-    `with_blind` is for a ledger without a pepper that could give their blinds again.
-    """
-    rows = (
-        (
-            account.account_id,
-            bytes(account.address),
-            bytes(account.blind) if with_blind and account.derived else None,
-            bytes(account.registrar),
-            account.derived,
-            account.created_at,
-            account.created_at,
-        )
-        for account in sorted(new, key=lambda account: account.account_id)
-    )
-    dialect_of(connection).insert(connection, "token_accounts", _ACCOUNT_COLUMNS, rows)
-
-
-def account_of(row: Any, pepper: bytes | None) -> Account:  # noqa: ANN401 (SQLAlchemy's row)
-    """Return the account that a row is, with the blind that the pepper gives."""
-    blind = ZERO_HASH
-    if row.blind is not None:
-        blind = Hash32(row.blind)
-    elif row.derived and pepper is not None:
-        blind = account_blind(pepper, row.account_id)
-    return Account(
-        account_id=row.account_id,
-        address=Address(row.address),
-        blind=blind,
-        registrar=Address(row.registrar),
-        derived=bool(row.derived),
-        created_at=row.created_at,
-    )
+# --- balances ---------------------------------------------------------------------------------
 
 
 def read_balances(
     connection: Connection, number: int, account_ids: Iterable[str]
 ) -> dict[str, BalanceState]:
     """Return what those of `account_ids` have of the asset that ever had any."""
+    return read_balances_limits(connection, number, account_ids)[0]
+
+
+def read_balances_limits(
+    connection: Connection, number: int, account_ids: Iterable[str]
+) -> tuple[dict[str, BalanceState], dict[str, Limits]]:
+    """Return what those of `account_ids` have of the asset, and the limits of those with any."""
     dialect = dialect_of(connection)
     sql = (
-        "SELECT account_id, balance, total_earned, total_spent, total_staked "  # noqa: S608 (constant)
-        f"FROM token_balances WHERE asset = ? AND {dialect.any_of('account_id')}"
+        "SELECT account_id, balance, total_earned, total_spent, total_staked, max_debit, "  # noqa: S608 (constant)
+        f"max_balance FROM token_balances WHERE asset = ? AND {dialect.any_of('account_id')}"
     )
     rows = dialect.rows(connection, sql, number, dialect.values(account_ids))
-    return {row[0]: BalanceState(*map(dialect.to_amount, row[1:])) for row in rows}
+    amount = dialect.to_amount
+    limited = [row for row in rows if row[5] is not None or row[6] is not None]
+    return (
+        {row[0]: BalanceState(*map(amount, row[1:5])) for row in rows},
+        {
+            row[0]: Limits(*(None if each is None else amount(each) for each in row[5:]))
+            for row in limited
+        },
+    )
 
 
 def write_balances(
@@ -242,37 +207,6 @@ def write_balances(
         for (number, account_id), state in states.items()
     ]
     dialect.upsert(connection, "token_balances", _BALANCE_COLUMNS, ("asset", "account_id"), rows)
-
-
-# --- keys ------------------------------------------------------------------------------------
-
-
-def read_keys(connection: Connection, wanted: Iterable[str]) -> dict[str, tuple[bytes, Any]]:
-    """Return (request hash, what it made) of those of the keys that are known."""
-    dialect = dialect_of(connection)
-    sql = f"SELECT key, request, made FROM token_keys WHERE {dialect.any_of('key')}"  # noqa: S608 (constant)
-    rows = dialect.rows(connection, sql, dialect.values(wanted))
-    return {row[0]: (bytes(row[1]), json.loads(row[2])) for row in rows}
-
-
-def write_keys(
-    connection: Connection, new: Mapping[str, KeyState], numbers: Mapping[str, int], now: int
-) -> None:
-    """Insert keys, sorted, so that two processes with the same keys wait in the same order."""
-    rows = [
-        (key, state.request, _made(state.receipt, numbers), now)
-        for key, state in sorted(new.items())
-    ]
-    dialect_of(connection).insert(
-        connection, "token_keys", ("key", "request", "made", "created_at"), rows
-    )
-
-
-def _made(receipt: Receipt, numbers: Mapping[str, int]) -> str:
-    """Return as JSON what a key made: the account, and the (asset, seq) of each entry."""
-    entries = ",".join(f"[{numbers[entry.asset]},{entry.seq}]" for entry in receipt.entries)
-    account = json.dumps(receipt.account.account_id) if receipt.account else "null"
-    return f'{{"account":{account},"entries":[{entries}]}}'
 
 
 # --- entries ---------------------------------------------------------------------------------
@@ -336,6 +270,34 @@ def select_entries(
     sql = f"{_ENTRY_SELECT} WHERE e.asset = ? {where}"
     rows = dialect.rows(connection, sql, asset.number, *values)
     return [_entry(row, asset, pepper, dialect.to_amount) for row in rows]
+
+
+def entries_at(
+    connection: Connection, asset: Asset, pepper: bytes | None, seqs: Sequence[int]
+) -> list[Entry]:
+    """Return the entries of `asset` at `seqs` that exist."""
+    dialect = dialect_of(connection)
+    rest = f"AND {dialect.any_of('e.seq')} ORDER BY e.seq"
+    return select_entries(connection, asset, pepper, rest, dialect.values(seqs))
+
+
+def find_entry(connection: Connection, id_: bytes) -> list[tuple[int, int]]:
+    """Return (asset number, seq) of the entry with that id."""
+    sql = "SELECT asset, seq FROM token_ledger WHERE id = ?"
+    rows = dialect_of(connection).rows(connection, sql, bytes(id_))
+    return [(int(asset), int(seq)) for asset, seq in rows]
+
+
+def read_causes(connection: Connection, kind: str, causes: Sequence[bytes]) -> set[bytes]:
+    """Return those of `causes` that an entry of `kind`, which has each once, has."""
+    condition = "origin = 'chain'" if kind == "chain" else "kind = 'reversal'"
+    found: set[bytes] = set()
+    for start in range(0, len(causes), _MARKS):
+        part = causes[start : start + _MARKS]
+        marks = ", ".join("?" * len(part))
+        sql = f"SELECT cause FROM token_ledger WHERE {condition} AND cause IN ({marks})"  # noqa: S608 (constants)
+        found |= {bytes(row[0]) for row in dialect_of(connection).rows(connection, sql, *part)}
+    return found
 
 
 def wrong_origins(connection: Connection, asset: Asset, after: int, most: int) -> dict[int, str]:

@@ -21,7 +21,15 @@ from sqlalchemy import (
     text,
 )
 
-from ledger.columns import Micros, Seq, Uint256, Words, amount_range, byte_length
+from ledger.columns import (
+    Micros,
+    Seq,
+    Uint256,
+    Words,
+    amount_range,
+    byte_length,
+    optional_amount_range,
+)
 
 metadata = MetaData()
 
@@ -76,11 +84,19 @@ accounts = Table(
     Column("derived", Boolean, nullable=False, comment="by CREATE2; else the id is the address"),
     Column("created_at", Micros, nullable=False),
     Column("updated_at", Micros, nullable=False),
+    Column("status", Words, nullable=False, server_default=text("'open'")),
+    Column("link", Words, comment="how a real address was proved; null where none was given"),
+    Column("link_chain_id", Words, comment="decimal; where a contract wallet answered, else 0"),
+    Column("link_signature", LargeBinary),
     PrimaryKeyConstraint("account_id", name="token_accounts_pkey"),
     UniqueConstraint("address", name="token_accounts_address"),
     *byte_length("address", 20, "token_accounts_address_size"),
     *byte_length("blind", 32, "token_accounts_blind_size"),
     *byte_length("registrar", 20, "token_accounts_registrar_size"),
+    CheckConstraint("status IN ('open', 'frozen', 'closed')", name="token_accounts_status_known"),
+    CheckConstraint(
+        "link IN ('eip712', 'eip191', 'erc1271', 'operator')", name="token_accounts_link_known"
+    ),
 )
 
 balances = Table(
@@ -91,27 +107,34 @@ balances = Table(
     Column("balance", Uint256, nullable=False, comment="of the issuer: the supply"),
     Column("total_earned", Uint256, nullable=False, comment="of the issuer: minted"),
     Column("total_spent", Uint256, nullable=False, comment="of the issuer: burned"),
-    Column("total_staked", Uint256, nullable=False),
+    Column("total_staked", Uint256, nullable=False, comment="the sum of its pending holds"),
     Column("created_at", Micros, nullable=False),
     Column("updated_at", Micros, nullable=False),
+    Column("max_debit", Uint256, comment="largest amount of one debit; null for any"),
+    Column("max_balance", Uint256, comment="largest balance after a credit; null for any"),
     PrimaryKeyConstraint("asset", "account_id", name="token_balances_pkey"),
     *amount_range("balance", "token_balances_balance_range"),
     *amount_range("total_earned", "token_balances_earned_range"),
     *amount_range("total_spent", "token_balances_spent_range"),
     *amount_range("total_staked", "token_balances_staked_range"),
     CheckConstraint("balance >= total_staked", name="token_balances_not_negative"),
+    *optional_amount_range("max_debit", "token_balances_max_debit_range"),
+    *optional_amount_range("max_balance", "token_balances_max_balance_range"),
 )
 
 journals = Table(
     "token_journals",
     metadata,
-    Column("asset", Integer, nullable=False, autoincrement=False),
+    Column("asset", Integer, nullable=False, autoincrement=False, comment="0: the accounts'"),
     Column("seq", Seq, nullable=False, comment="of the last entry; 0 before the first"),
     Column("head", LargeBinary, nullable=False),
     Column("last_time", Micros, nullable=False),
-    Column("version", BigInteger, nullable=False, comment="rises with every posting"),
+    Column("version", BigInteger, nullable=False, comment="rises with every change"),
+    Column("events", Seq, nullable=False, server_default=text("0"), comment="number of the last"),
+    Column("next_expiry", Micros, comment="no pending hold expires before; null if none does"),
     PrimaryKeyConstraint("asset", name="token_journals_pkey"),
     CheckConstraint("seq >= 0", name="token_journals_seq_range"),
+    CheckConstraint("events >= 0", name="token_journals_events_range"),
     *byte_length("head", 32, "token_journals_head_size"),
 )
 
@@ -172,6 +195,13 @@ ledger = Table(
         sqlite_where=text("origin = 'chain'"),
     ),
     Index(
+        "token_ledger_reversed",
+        "cause",
+        unique=True,
+        postgresql_where=text("kind = 'reversal'"),
+        sqlite_where=text("kind = 'reversal'"),
+    ),
+    Index(
         "token_ledger_reference",
         "reference_type",
         "reference_id",
@@ -189,6 +219,78 @@ keys = Table(
     Column("created_at", Micros, nullable=False),
     PrimaryKeyConstraint("key", name="token_keys_pkey"),
     *byte_length("request", 32, "token_keys_request_size"),
+)
+
+holds = Table(
+    "token_holds",
+    metadata,
+    Column("asset", Integer, nullable=False),
+    Column("number", Seq, nullable=False, comment="of the event that made it"),
+    Column("id", LargeBinary, nullable=False),
+    Column("account_id", Words, nullable=False),
+    Column("to_account", Words, comment="null where posting it names who gets it"),
+    Column("amount", Uint256, nullable=False),
+    Column("remaining", Uint256, nullable=False, comment="still held; 0 once it is resolved"),
+    Column("state", Words, nullable=False),
+    Column("expires_at", Micros),
+    Column("reason", Words),
+    Column("reference_type", Words),
+    Column("reference_id", Words),
+    Column("memo", Words),
+    Column("idempotency_key", Words),
+    Column("blind", LargeBinary, comment="null where the pepper gives it"),
+    Column("created_at", Micros, nullable=False),
+    Column("updated_at", Micros, nullable=False),
+    PrimaryKeyConstraint("asset", "number", name="token_holds_pkey"),
+    *byte_length("id", 32, "token_holds_id_size"),
+    *byte_length("blind", 32, "token_holds_blind_size"),
+    *amount_range("amount", "token_holds_amount_range"),
+    *amount_range("remaining", "token_holds_remaining_range"),
+    CheckConstraint("remaining <= amount", name="token_holds_not_more"),
+    CheckConstraint(
+        "state IN ('pending', 'posted', 'voided', 'expired')", name="token_holds_state_known"
+    ),
+    CheckConstraint(
+        "(state = 'pending') = (remaining > 0)", name="token_holds_pending_holds"
+    ).ddl_if(dialect="postgresql"),
+    CheckConstraint(
+        "(state = 'pending') = (remaining > zeroblob(32))", name="token_holds_pending_holds"
+    ).ddl_if(dialect="sqlite"),
+    Index("token_holds_id", "id", postgresql_using="hash"),
+    Index("token_holds_account", "asset", "account_id", "number"),
+    Index(
+        "token_holds_due",
+        "asset",
+        "expires_at",
+        "number",
+        postgresql_where=text("state = 'pending'"),
+        sqlite_where=text("state = 'pending'"),
+    ),
+)
+
+events = Table(
+    "token_events",
+    metadata,
+    Column("asset", Integer, nullable=False, comment="0: of the accounts"),
+    Column("number", Seq, nullable=False, comment="1, 2, 3, ... within the asset"),
+    Column("after_seq", Seq, nullable=False, comment="the entry that it follows"),
+    Column("timestamp", Micros, nullable=False),
+    Column("type", Words, nullable=False),
+    Column("account_id", Words, nullable=False),
+    Column("hold", Seq, comment="the number of a hold"),
+    Column("details", Words, nullable=False, comment="as JSON; amounts as decimal text"),
+    PrimaryKeyConstraint("asset", "number", name="token_events_pkey"),
+    CheckConstraint("number >= 1", name="token_events_number_range"),
+)
+
+volume = Table(
+    "token_volume",
+    metadata,
+    Column("asset", Integer, nullable=False),
+    Column("hour", Seq, nullable=False, comment="hours since 1970 UTC"),
+    Column("entries", Seq, nullable=False, comment="transfers: neither mints nor burns"),
+    Column("amount", Words, nullable=False, comment="their sum, decimal: it may pass 2**256"),
+    PrimaryKeyConstraint("asset", "hour", name="token_volume_pkey"),
 )
 
 seals = Table(

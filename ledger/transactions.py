@@ -27,15 +27,17 @@ from ledger.errors import (
     RefusedError,
     Rule,
 )
-from ledger.posting import Outcome, Run, post
-from ledger.store import lock_holders
+from ledger.event_store import read_event
+from ledger.posting import Outcome, post
+from ledger.store import lock_heads, lock_holders
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from sqlalchemy import Connection, Engine
 
     from ledger.results import Receipt
+    from ledger.runs import Run
 
 MAX_ATTEMPTS = 16
 """Times that a run which the database ended in favour of another is run again."""
@@ -53,6 +55,7 @@ _RULES = {
     "token_ledger_amount_positive": Rule.AMOUNT_ZERO,
     "token_ledger_amount_range": Rule.INVALID_FIELD,
     "token_ledger_chain_cause": Rule.CAUSE_REUSED,
+    "token_ledger_reversed": Rule.ENTRY_REVERSED,
     "token_ledger.cause": Rule.CAUSE_REUSED,
 }
 """What a violated constraint of this name says, should a check in Python ever be missing."""
@@ -133,6 +136,31 @@ class Transactions:
                 time.sleep(random.uniform(0, 0.002 * attempt))  # noqa: S311 (spreads retries; no secret)
         raise ConflictError("post: other writers won 16 times; run it again")
 
+    def rehearse(self, runs: Iterable[Run]) -> list[Receipt | RefusedError]:
+        """Post `runs` one after the other in one transaction, and take everything back.
+
+        Raises:
+            As `post`.
+        """
+        with self.writing("rehearse") as connection:
+            results = [result for run in runs for result in self._tried(connection, run)]
+            connection.rollback()
+        return results
+
+    def _tried(self, connection: Connection, run: Run) -> list[Receipt | RefusedError]:
+        """Post `run` within a transaction that others go on with: item by item if need be."""
+        savepoint = connection.begin_nested()
+        try:
+            results = post(connection, run).results
+        except (IntegrityError, DataError) as error:
+            savepoint.rollback()
+            if len(run.items) == 1:
+                return [_refusal(error)]
+            parts = (replace(run, items=(item,)) for item in run.items)
+            return [result for part in parts for result in self._tried(connection, part)]
+        savepoint.commit()
+        return results
+
     def _again(self, error: DBAPIError) -> bool:
         """Tell whether the same run can succeed when run again from its start."""
         return is_conflict(error) or violated_constraint(error) in _RACES
@@ -160,39 +188,17 @@ class Transactions:
         with self.writing("find out what the last commit did") as connection:
             if outcome.first_entry is not None:
                 number, seq, id_ = outcome.first_entry
-                connection.execute(
-                    text("UPDATE token_journals SET seq = seq WHERE asset = :asset"),
-                    {"asset": number},
-                )
+                lock_heads(connection, [number])
                 found = connection.execute(
                     text("SELECT id FROM token_ledger WHERE asset = :asset AND seq = :seq"),
                     {"asset": number, "seq": seq},
                 ).scalar_one_or_none()
                 return found is not None and bytes(found) == id_
-            return self._account_is_ours(connection, outcome)
-
-    def _account_is_ours(self, connection: Connection, outcome: Outcome) -> bool:
-        """Tell whether the account that a lost transaction made, without any entry, is there.
-
-        No head was locked. Inserting the same id waits for the old backend to end.
-        """
-        if outcome.first_account is None:
-            return False
-        account_id, address, created_at = outcome.first_account
-        values = {"id": account_id, "address": address, "zero": bytes(20), "at": created_at}
-        trial = connection.begin_nested()
-        connection.execute(
-            text(
-                "INSERT INTO token_accounts (account_id, address, registrar, derived, created_at, "
-                "updated_at) VALUES (:id, :address, :zero, false, :at, :at) ON CONFLICT DO NOTHING"
-            ),
-            values,
-        )
-        trial.rollback()
-        found = connection.execute(
-            text("SELECT created_at FROM token_accounts WHERE account_id = :id"), values
-        ).scalar_one_or_none()
-        return found == created_at
+            if outcome.first_event is None:
+                return False
+            number, place = outcome.first_event[:2]
+            lock_heads(connection, [number])
+            return read_event(connection, number, place) == outcome.first_event
 
     def _settled(self, run: Run, error: DBAPIError) -> list[Receipt | RefusedError]:
         """Answer for a run that the database refused: item by item, then by the constraint."""
@@ -201,18 +207,23 @@ class Transactions:
             return [
                 result for item in run.items for result in self.post(replace(run, items=(item,)))
             ]
-        name = violated_constraint(error)
-        if refused and name in _RULES:
-            return [RefusedError(_RULES[name], f"the database refused it ({name})")]
         if refused:
-            raise CorruptError(
-                f"post: the database refused a row ({name}); run `evm-ledger audit`"
-            ) from error
+            return [_refusal(error)]
         try:
             with translated_errors("post"):
                 raise error
         except BusyError as busy:
             raise self._told(busy) from error
+
+
+def _refusal(error: DBAPIError) -> RefusedError:
+    """Return the refusal that a violated constraint means. Raises CorruptError for any other."""
+    name = violated_constraint(error)
+    if name in _RULES:
+        return RefusedError(_RULES[name], f"the database refused it ({name})")
+    raise CorruptError(
+        f"post: the database refused a row ({name}); run `evm-ledger audit`"
+    ) from error
 
 
 def _check_isolation(connection: Connection) -> None:

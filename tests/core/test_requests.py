@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
+from ledger.account_rules import endowment as mint
+from ledger.canonical import request_hash
 from ledger.errors import FieldError
 from ledger.hashing import keccak
 from ledger.model import ZERO_HASH, Hash32, Kind
-from ledger.requests import Group, Movement, OpenAccount, mint, request_hash
+from ledger.requests import Group, Movement, OpenAccount
 
 CAUSE = Hash32(b"\xca" * 32)
 

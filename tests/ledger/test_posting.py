@@ -28,9 +28,9 @@ from ledger import (
     Restore,
     Rule,
 )
+from ledger.account_rules import new_account
 from ledger.ids import group_id
 from ledger.model import ZERO_ADDRESS, ZERO_HASH
-from ledger.rules import new_account
 from ledger.times import moment_of
 from tests.ledger.support import (
     LEDGER_ID,

@@ -26,8 +26,38 @@ def open_and_close() -> None:
     assert_type(made.identity, core.Identity)
     assert_type(made.identity.pepper, core.Hash32 | None)
     made.close()
+    upgraded = core.upgrade_schema("sqlite:///ledger.db", backup=False, lock_timeout=1.0)
+    assert_type(upgraded, core.SchemaUpgrade)
+    assert_type(upgraded.is_changed, bool)
+    assert_type((upgraded.before, upgraded.after), tuple[str, str])
+    assert_type(upgraded.backup, Path | None)
     with Ledger.open("postgresql://books@localhost/books") as opened:
         assert_type(opened, Ledger)
+
+
+def hold_and_undo(ledger: Ledger, moment: datetime) -> None:
+    hold = ledger.hold("alice", 5, "bob", expires_at=moment, reason="escrow", dry_run=True)
+    assert_type(hold, core.Hold)
+    assert_type(hold.state, core.HoldState)
+    assert_type(ledger.post_hold(hold.id, 3, keep_rest=True), core.Entry)
+    assert_type(ledger.void_hold(hold.id), core.Hold)
+    assert_type(ledger.reverse(hold.id, whole_group=True), tuple[core.Entry, ...])
+    assert_type(ledger.freeze_account("alice").status, core.Status)
+    assert_type(ledger.close_account("alice"), core.Account)
+    assert_type(ledger.reopen_account("alice"), core.Account)
+    limits = ledger.set_limits("alice", max_debit=5, max_balance=None)
+    assert_type(limits, core.Limits)
+    ledger.post_many(
+        [
+            core.PlaceHold("alice", 5),
+            core.PostHold(hold.id),
+            core.VoidHold(hold.id),
+            core.Reverse(hold.id),
+            core.SetStatus("alice", core.Status.FROZEN),
+            core.SetLimits("alice", max_debit=1),
+        ],
+        dry_run=True,
+    )
 
 
 def amounts() -> None:

@@ -1,0 +1,191 @@
+"""Rows of holds, limits and hourly volumes, in and out. Decides nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from ledger.addresses import hold_blind
+from ledger.dialects import Row, dialect_of
+from ledger.model import ZERO_ADDRESS, ZERO_HASH, Address, Hash32, HoldState
+from ledger.results import Hold
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from sqlalchemy import Connection
+
+    from ledger.results import Asset, Limits
+
+HOLD_COLUMNS = (
+    "asset", "number", "id", "account_id", "to_account", "amount", "remaining", "state",
+    "expires_at", "reason", "reference_type", "reference_id", "memo", "idempotency_key", "blind",
+    "created_at", "updated_at",
+)  # fmt: skip
+
+_SELECT = (
+    f"SELECT {', '.join(f'h.{column}' for column in HOLD_COLUMNS)}, f.address, t.address "  # noqa: S608 (constant)
+    "FROM token_holds h "
+    "LEFT JOIN token_accounts f ON f.account_id = h.account_id "
+    "LEFT JOIN token_accounts t ON t.account_id = h.to_account "
+)
+
+
+def select_holds(
+    connection: Connection,
+    assets: Iterable[Asset],
+    pepper: bytes | None,
+    rest: str,
+    *values: object,
+) -> list[Hold]:
+    """Return holds for the rest of a query, from its WHERE on, which names them `h`."""
+    dialect = dialect_of(connection)
+    by_number = {asset.number: asset for asset in assets}
+    return [
+        _hold(row, by_number[row[0]], pepper, dialect.to_amount)
+        for row in dialect.rows(connection, f"{_SELECT} {rest}", *values)
+    ]
+
+
+def find_holds(
+    connection: Connection,
+    assets: Iterable[Asset],
+    pepper: bytes | None,
+    wanted: Sequence[Hash32],
+) -> list[Hold]:
+    """Return those of the holds with the ids `wanted` that exist."""
+    marks = ", ".join("?" * len(wanted))
+    rest = f"WHERE h.id IN ({marks})"
+    return select_holds(connection, assets, pepper, rest, *map(bytes, wanted)) if wanted else []
+
+
+def read_due(
+    connection: Connection, asset: Asset, pepper: bytes | None, now: int, most: int
+) -> list[Hold]:
+    """Return at most `most` pending holds that expire until `now`, by (expiry, creation)."""
+    rest = (
+        "WHERE h.asset = ? AND h.state = 'pending' AND h.expires_at <= ? "
+        "ORDER BY h.expires_at, h.number LIMIT ?"
+    )
+    return select_holds(connection, [asset], pepper, rest, asset.number, now, most)
+
+
+def read_next_expiry(connection: Connection, asset: Asset, now: int) -> int | None:
+    """Return when the first pending hold expires that does so after `now`; None if none does."""
+    sql = (
+        "SELECT expires_at FROM token_holds WHERE asset = ? AND state = 'pending' "
+        "AND expires_at > ? ORDER BY expires_at LIMIT 1"
+    )
+    rows = dialect_of(connection).rows(connection, sql, asset.number, now)
+    return int(rows[0][0]) if rows else None
+
+
+def write_holds(
+    connection: Connection,
+    holds: Iterable[Hold],
+    numbers: Mapping[str, int],
+    *,
+    with_blind: bool = False,
+) -> None:
+    """Insert new holds; `with_blind` where no pepper could give their blinds again."""
+    dialect = dialect_of(connection)
+    rows = (
+        (
+            numbers[hold.asset],
+            hold.number,
+            bytes(hold.id),
+            hold.account_id,
+            hold.to_account or None,
+            dialect.from_amount(hold.amount),
+            dialect.from_amount(hold.remaining),
+            str(hold.state),
+            hold.expires_at,
+            hold.reason or None,
+            hold.reference_type or None,
+            hold.reference_id or None,
+            hold.memo or None,
+            hold.idempotency_key or None,
+            bytes(hold.blind) if with_blind else None,
+            hold.created_at,
+            hold.updated_at,
+        )
+        for hold in holds
+    )
+    dialect.insert(connection, "token_holds", HOLD_COLUMNS, rows)
+
+
+def update_holds(connection: Connection, holds: Iterable[Hold], numbers: Mapping[str, int]) -> None:
+    """Store the state of holds that exist."""
+    dialect = dialect_of(connection)
+    sql = (
+        "UPDATE token_holds SET remaining = ?, state = ?, updated_at = ? "
+        "WHERE asset = ? AND number = ?"
+    )
+    for hold in holds:
+        dialect.run(
+            connection,
+            sql,
+            dialect.from_amount(hold.remaining),
+            str(hold.state),
+            hold.updated_at,
+            numbers[hold.asset],
+            hold.number,
+        )
+
+
+def write_limits(connection: Connection, changed: Mapping[tuple[int, str], Limits]) -> None:
+    """Store limits beside balances, whose rows exist."""
+    dialect = dialect_of(connection)
+    sql = (
+        "UPDATE token_balances SET max_debit = ?, max_balance = ? "
+        "WHERE asset = ? AND account_id = ?"
+    )
+    for (number, account_id), limits in changed.items():
+        both = (limits.max_debit, limits.max_balance)
+        stored = (None if each is None else dialect.from_amount(each) for each in both)
+        dialect.run(connection, sql, *stored, number, account_id)
+
+
+def add_volume(connection: Connection, volume: Mapping[tuple[int, int], tuple[int, int]]) -> None:
+    """Add (entries, amount) to the volumes of (asset number, hour)."""
+    dialect = dialect_of(connection)
+    for (number, hour), (entries, amount) in volume.items():
+        dialect.add_volume(connection, number, hour, entries, amount)
+
+
+def as_it_was(hold: Hold, state: str, remaining: str) -> Hold:
+    """Return `hold` as it was when a key made, posted or voided it."""
+    return replace(hold, state=HoldState(state), remaining=int(remaining))
+
+
+def _hold(row: Row, asset: Asset, pepper: bytes | None, to_amount: Any) -> Hold:  # noqa: ANN401 (a dialect's function)
+    """Return the hold that a row is, as stored."""
+    blind = row[14] if row[14] is not None else ZERO_HASH
+    if row[14] is None and pepper is not None:
+        blind = hold_blind(pepper, asset.id, row[1])
+    return Hold(
+        asset=asset.symbol,
+        number=row[1],
+        id=Hash32(bytes(row[2])),
+        account_id=row[3],
+        to_account=row[4] or "",
+        from_address=_address(row[17]),
+        to_address=_address(row[18]),
+        amount=to_amount(row[5]),
+        remaining=to_amount(row[6]),
+        state=HoldState(row[7]),
+        created_at=row[15],
+        updated_at=row[16],
+        expires_at=row[8],
+        reason=row[9] or "",
+        reference_type=row[10] or "",
+        reference_id=row[11] or "",
+        memo=row[12] or "",
+        idempotency_key=row[13] or "",
+        blind=Hash32(bytes(blind)),
+    )
+
+
+def _address(stored: bytes | None) -> Address:
+    """Return an address; zero where there is no such account."""
+    return ZERO_ADDRESS if stored is None else Address(bytes(stored))
