@@ -322,8 +322,8 @@ def test_a_symbol_may_have_colons_and_line_ends(stocked: Shell) -> None:
 def test_every_command_is_tested_or_a_group() -> None:
     assert list(main.commands) == [
         "init", "asset", "account", "mint", "burn", "transfer", "balance", "statement", "supply",
-        "seal", "import-legacy", "audit", "checkpoint", "export", "import", "chain", "vectors",
-        "demo",
+        "seal", "import-legacy", "db", "audit", "checkpoint", "export", "import", "chain",
+        "vectors", "demo",
     ]  # fmt: skip
 
 

@@ -63,7 +63,7 @@ def test_help_teaches(path: tuple[str, ...], shell: Shell) -> None:
         assert ("--database" in said) is (path not in WITHOUT_LEDGER)
 
 
-@pytest.mark.parametrize("path", [(), ("chain",), ("account",)], ids=" ".join)
+@pytest.mark.parametrize("path", [(), ("chain",), ("account",), ("db",)], ids=" ".join)
 def test_no_list_of_commands_is_cut_short(path: tuple[str, ...], shell: Shell) -> None:
     shell.environment["COLUMNS"] = "80"
     assert "..." not in shell.run(*path, "--help").partition("Commands:")[2]

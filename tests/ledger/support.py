@@ -25,7 +25,8 @@ START = 1_700_000_000_000_000
 
 TABLES = (
     "token_settings", "token_assets", "token_accounts", "token_balances", "token_journals",
-    "token_ledger", "token_keys", "token_seals", "token_batches", "token_submissions",
+    "token_ledger", "token_keys", "token_holds", "token_events", "token_volume", "token_seals",
+    "token_batches", "token_submissions",
 )  # fmt: skip
 
 Anything: TypeAlias = Any

@@ -1,4 +1,4 @@
-"""The schema in the database is the one in `ledger.tables`, and what else a database may be."""
+"""What the schema guards by itself, and what else a database may be."""
 
 from __future__ import annotations
 
@@ -14,88 +14,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from alembic.config import Config
-from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, make_url
+from sqlalchemy import make_url
 
 from ledger import DatabaseFileError, FieldError, Hash32, Ledger
-from ledger.schema import NEWEST_REVISION, migrations_folder
 from ledger.tables import metadata
 from tests.ledger.support import TABLES, create, dump, economy, raw
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.support.postgres import PostgresServer
-
-COLUMNS = """
-    SELECT table_name, column_name, data_type, numeric_precision, numeric_scale, is_nullable,
-           column_default, collation_name
-    FROM information_schema.columns WHERE table_schema = 'public' AND table_name <> 'token_schema'
-"""
-CONSTRAINTS = """
-    SELECT conrelid::regclass::text, conname, contype::text, convalidated,
-           pg_get_constraintdef(oid)
-    FROM pg_constraint
-    WHERE connamespace = 'public'::regnamespace AND conrelid::regclass::text <> 'token_schema'
-"""
-INDEXES = """
-    SELECT tablename, indexname, indexdef FROM pg_indexes
-    WHERE schemaname = 'public' AND tablename <> 'token_schema'
-"""
 TRIGGERS = """
     SELECT tgrelid::regclass::text, tgname, tgenabled::text FROM pg_trigger WHERE NOT tgisinternal
 """
-APPEND_ONLY = ("token_ledger", "token_seals", "token_batches")
-
-
-def make_from_metadata(url: str) -> None:
-    engine = create_engine(url)
-    metadata.create_all(engine)
-    engine.dispose()
-
-
-# --- migrations == metadata ---
-
-
-def test_postgresql_migrations_make_what_the_tables_say(postgres_server: PostgresServer) -> None:
-    migrated, made = (postgres_server.create_database() for _ in range(2))
-    create(postgres_server.url(migrated)).close()
-    make_from_metadata(postgres_server.url(made))
-    with (
-        raw(postgres_server.url(migrated)) as here,
-        raw(postgres_server.url(made)) as there,
-    ):
-        for query in (COLUMNS, CONSTRAINTS, INDEXES):
-            rows = here.run(query)
-            assert len(rows) > 10
-            assert set(rows) == set(there.run(query))
-    for name in (migrated, made):
-        postgres_server.drop_database(name)
-
-
-def test_sqlite_migrations_make_what_the_tables_say(tmp_path: Path) -> None:
-    migrated, made = (f"sqlite:///{tmp_path / name}" for name in ("migrated.db", "made.db"))
-    create(migrated).close()
-    make_from_metadata(made)
-    query = (
-        "SELECT type, name, tbl_name, sql FROM sqlite_schema "
-        "WHERE type <> 'trigger' AND tbl_name <> 'token_schema'"
-    )
-
-    def schema(url: str) -> set[tuple[str, ...]]:
-        with raw(url) as database:
-            return {
-                (kind, name, table, _normal(sql)) for kind, name, table, sql in database.run(query)
-            }
-
-    assert schema(migrated) == schema(made)
-
-
-def _normal(sql: str | None) -> str:
-    """Return SQL with white space and quotes as they do not matter."""
-    text = " ".join((sql or "").split()).replace('"', "")
-    return text.replace("( ", "(").replace(" )", ")")
+APPEND_ONLY = ("token_ledger", "token_seals", "token_batches", "token_events")
 
 
 def test_text_is_in_code_point_order_on_postgresql(postgres_url: str) -> None:
@@ -118,11 +49,17 @@ def test_triggers_guard_what_is_append_only(database_url: str) -> None:
                 for table in APPEND_ONLY
                 for what in ("change", "truncate")
             }
+            kinds |= {("token_holds", f"token_holds_no_{it}", "O") for it in ("delete", "truncate")}
             assert set(database.run(TRIGGERS)) == kinds
             return
         query = "SELECT tbl_name, name FROM sqlite_schema WHERE type = 'trigger'"
         assert set(database.run(query)) == {
-            (table, f"{table}_no_{what}") for table in APPEND_ONLY for what in ("update", "delete")
+            *(
+                (table, f"{table}_no_{what}")
+                for table in APPEND_ONLY
+                for what in ("update", "delete")
+            ),
+            ("token_holds", "token_holds_no_delete"),
         }
 
 
@@ -408,9 +345,3 @@ def test_the_ledger_opens_without_a_home_and_elsewhere(sqlite_url: str, tmp_path
         check=False,
     )
     assert (done.stdout, done.returncode) == ("1000\n", 0), done.stderr
-
-
-def test_the_newest_revision_is_the_last_migration() -> None:
-    config = Config()
-    config.set_main_option("script_location", str(migrations_folder()))
-    assert ScriptDirectory.from_config(config).get_heads() == [NEWEST_REVISION]
