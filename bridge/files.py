@@ -25,9 +25,11 @@ from bridge.strict import (
     read_int,
     read_kind,
     read_list,
+    read_object,
     read_text,
 )
 from ledger.addresses import normalize_account_id
+from ledger.links import Link, LinkScheme
 from ledger.merkle import Frontier
 from ledger.model import Address, Batch, Hash32, Seal
 from ledger.results import Account, Asset, Entry, SealedBatch
@@ -46,9 +48,7 @@ BATCHES: Final = "batches"
 
 def read_frontier(found: object) -> bytes:
     """Return the peaks of a tree, as they are stored."""
-    text = read_text(found)
-    frontier = read_hex(text, max(0, len(text) - 2) // 2)
-    return Frontier.from_bytes(frontier).to_bytes()
+    return Frontier.from_bytes(_read_bytes(found)).to_bytes()
 
 
 def words(check: Callable[..., str]) -> Reader:
@@ -62,6 +62,24 @@ def read_account_id(found: object) -> str:
     if normalize_account_id(text, "") != text:
         raise ValueError("must be in NFC")
     return text
+
+
+def read_link(found: object) -> Link:
+    """Return the proof of an address, as an account keeps it."""
+    row = read_object(found)
+    if list(row) != ["scheme", "chain_id", "signature"]:
+        raise ValueError("must have scheme, chain_id and signature, in this order")
+    signature = optional(_read_bytes, row["signature"])
+    link = Link(LinkScheme(read_text(row["scheme"])), read_amount(row["chain_id"]), signature)
+    if link.signature != signature:
+        raise ValueError("has a signature whose last byte must be 1b or 1c")
+    return link
+
+
+def _read_bytes(found: object) -> bytes:
+    """Return bytes of any length."""
+    text = read_text(found)
+    return read_hex(text, max(0, len(text) - 2) // 2)
 
 
 _ENTRY: Final[Mapping[str, Reader]] = {
@@ -95,6 +113,9 @@ _ACCOUNT: Final[Mapping[str, Reader]] = {
     "derived": read_bool,
     "created_at": read_int,
 }
+_LINKED_ACCOUNT: Final[Mapping[str, Reader]] = {**_ACCOUNT, "link": read_link}
+"""One whose address was given. Other accounts have no such field, so older files are good."""
+
 _ASSET: Final[Mapping[str, Reader]] = {
     "asset_id": read_hash,
     "symbol": words(check_symbol),
@@ -162,7 +183,7 @@ def read_entry(place: Place, row: object) -> Entry:
 
 def account_row(account: Account) -> Row:
     """Return the row of an account. (id, blind) opens its address; the pepper is not here."""
-    return {
+    row: Row = {
         "account_id": account.account_id,
         "address": str(account.address),
         "blind": str(account.blind),
@@ -170,11 +191,21 @@ def account_row(account: Account) -> Row:
         "derived": account.derived,
         "created_at": account.created_at,
     }
+    if account.link is not None:
+        row["link"] = _link_row(account.link)
+    return row
+
+
+def _link_row(link: Link) -> Row:
+    """Return the object of a proof."""
+    signature = None if link.signature is None else f"0x{link.signature.hex()}"
+    return {"scheme": str(link.scheme), "chain_id": str(link.chain_id), "signature": signature}
 
 
 def read_account(place: Place, row: object) -> Account:
     """Return the account in `row`; ExportFileError names the field that is wrong."""
-    return Account(**read_fields(place, row, _ACCOUNT))
+    is_linked = isinstance(row, dict) and "link" in row
+    return Account(**read_fields(place, row, _LINKED_ACCOUNT if is_linked else _ACCOUNT))
 
 
 @dataclass(frozen=True, slots=True)

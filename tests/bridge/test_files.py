@@ -5,14 +5,16 @@ from __future__ import annotations
 import unicodedata
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge import files
+from bridge.errors import ExportFileError
 from bridge.strict import Place, dump_line, load_line
-from ledger import Account, Asset, Entry
+from ledger import Account, Asset, Entry, Link, LinkScheme
 from ledger.merkle import Frontier
-from ledger.model import Batch, Hash32, Kind, Seal
+from ledger.model import ZERO_HASH, Address, Batch, Hash32, Kind, Seal
 from ledger.results import SealedBatch
 from ledger.texts import MAX_MEMO_BYTES, MAX_SYMBOL, MAX_TEXT
 from tests.core.strategies import addresses, amounts, hashes
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from bridge.strict import Row
 
 PLACE = Place("row")
+NOBODY = Address(b"\x77" * 20)
 
 
 def text(most: int, *, least: int = 0) -> st.SearchStrategy[str]:
@@ -68,7 +71,24 @@ entries = st.builds(
     cause=hashes,
     blind=hashes,
 )
-accounts = st.builds(Account, ids, addresses, hashes, addresses, st.booleans(), i63)
+signatures = st.binary(max_size=70)
+links = st.one_of(
+    st.just(Link(LinkScheme.OPERATOR)),
+    st.builds(Link, st.just(LinkScheme.ERC1271), st.integers(1, 2**256 - 1), signatures),
+    st.builds(
+        Link, st.sampled_from([LinkScheme.EIP712, LinkScheme.EIP191]), st.just(0), signatures
+    ),
+)
+accounts = st.builds(
+    Account,
+    account_id=ids,
+    address=addresses,
+    blind=hashes,
+    registrar=addresses,
+    derived=st.booleans(),
+    created_at=i63,
+    link=st.none() | links,
+)
 assets = st.builds(
     Asset,
     number=st.integers(1, 2**31 - 1),
@@ -109,6 +129,40 @@ def test_an_entry(entry: Entry) -> None:
 @given(accounts)
 def test_an_account(account: Account) -> None:
     assert files.read_account(PLACE, through_a_file(files.account_row(account))) == account
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"scheme": "trust-me"}, "LinkScheme"),
+        ({"scheme": None}, "must be text"),
+        ({"chain_id": 0}, "must be digits"),
+        ({"chain_id": "1"}, "of no chain"),
+        ({"chain_id": "00"}, "leading zeros"),
+        ({"signature": None}, "needs a signature"),
+        ({"signature": "0x0"}, "lower-case hex"),
+        ({"signature": "0x" + "AB" * 65}, "lower-case hex"),
+        ({"signature": "0x" + "01" * 65}, "must be 1b or 1c"),
+        ({"signature": "0x" + "01" * 8193}, "at most 8192 bytes"),
+        ({"more": 1}, "in this order"),
+    ],
+)
+def test_a_link_is_read_strictly(change: Row, said: str) -> None:
+    link = Link(LinkScheme.EIP712, 0, b"\x01" * 64 + b"\x1b")
+    account = Account("alice", NOBODY, ZERO_HASH, NOBODY, derived=False, created_at=1, link=link)
+    row = files.account_row(account)
+    row["link"] |= change
+    with pytest.raises(ExportFileError, match=said) as refusal:
+        files.read_account(PLACE, row)
+    assert refusal.value.field == "link"
+
+
+def test_an_account_without_a_link_names_none() -> None:
+    account = Account("alice", NOBODY, ZERO_HASH, NOBODY, derived=True, created_at=1)
+    row = files.account_row(account)
+    assert "link" not in row
+    with pytest.raises(ExportFileError, match="must be an object"):
+        files.read_account(PLACE, row | {"link": None})
 
 
 @given(exported_assets)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from bridge.chain import Chain
 from bridge.errors import ChainError, RpcError
 from bridge.links import check_contract_link
+from ledger import Ledger
 from ledger.encoding import ledger_domain, uint_word
 from ledger.errors import FieldError, RefusedError, Rule
 from ledger.ids import link_digest
@@ -25,6 +26,7 @@ from tests.bridge.interference import failure, forward, result, server
 from tests.contracts.people import ALICE, STRANGER, malleable
 from tests.contracts.test_accounts import factory_on, put_code, sign_message
 from tests.core.test_ids import digest as digest_of
+from tests.house.test_docs import ROOT, examples
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -269,6 +271,20 @@ def test_a_node_that_fails_is_no_refusal(wallet: Wallet) -> None:
 
     with server(failing) as url, Chain.connect(url) as chain, pytest.raises(RpcError, match="many"):
         Wallet(wallet.contract, chain).check(wallet.sign())
+
+
+# --- what the documentation shows ---
+
+
+def test_the_example_of_a_contract_wallet(
+    wallet: Wallet, sqlite_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ((code, shown),) = examples(ROOT / "docs" / "accounts.md", "tests/bridge/test_links.py")
+    with Ledger.create(sqlite_url, ledger_id=LEDGER_ID) as ledger:
+        ledger.create_asset("PTS", "Points")
+        names = {"rpc_url": wallet.contract.node.url, "ledger": ledger, "address": wallet.address}
+        exec(code, names | {"signature": wallet.sign("treasury")})  # noqa: S102 (what the page tells its readers to run)
+    assert capsys.readouterr().out == shown
 
 
 # --- keys, as the chain recovers them ---

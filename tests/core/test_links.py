@@ -366,6 +366,14 @@ def test_an_id_cannot_look_like_more_lines(account_id: str, shown: str) -> None:
     assert len(message.splitlines()) == 7
 
 
+def test_what_is_asked_for_names_the_id_as_it_is_stored() -> None:
+    composed, decomposed = "caf\u00e9", "cafe\u0301"
+    for asked in (link_message, link_typed_data):
+        assert asked(LEDGER_ID, decomposed, ADDRESS) == asked(LEDGER_ID, composed, ADDRESS)
+        with pytest.raises(FieldError, match="control"):
+            asked(LEDGER_ID, "a\nAccount: b", ADDRESS)
+
+
 @given(hashes, addresses, account_ids)
 def test_the_text_can_be_read_back(ledger_id: Hash32, address: Address, account_id: str) -> None:
     message = link_message(ledger_id, account_id, address)
