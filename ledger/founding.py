@@ -23,7 +23,7 @@ from ledger.model import ISSUER, ZERO_ADDRESS, ZERO_HASH, Address, AssetTerms, H
 from ledger.restore import write_restore
 from ledger.results import Account, Asset, Identity
 from ledger.rules import check_clock
-from ledger.schema import check_revision, current_revision, migrate
+from ledger.schema import check_revision, current_revision, lock_schema, migrate
 from ledger.tables import assets
 from ledger.texts import check_symbol, check_text
 from ledger.transactions import Transactions
@@ -148,8 +148,7 @@ def _new_ledger(url: str, lock_timeout: float | None) -> Iterator[Connection]:
     ours = False  # whether the file holds nothing but what this transaction is writing
     try:
         with transactions.writing("make the ledger") as connection:
-            if connection.dialect.name == "postgresql":
-                connection.execute(text("SELECT pg_advisory_xact_lock(8503260)"))
+            lock_schema(connection)
             _check_empty(connection)
             ours = is_new
             migrate(connection)

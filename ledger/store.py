@@ -71,7 +71,7 @@ def write_asset(connection: Connection, asset: Asset, head: Hash32, created_at: 
         )
     )
     connection.execute(
-        insert(journals).values(asset=asset.number, seq=0, head=head, last_time=0, version=0)
+        insert(journals).values(asset=asset.number, seq=0, head=head, last_time=0, row_version=0)
     )
 
 
@@ -107,7 +107,7 @@ def lock_heads(connection: Connection, numbers: Sequence[int]) -> dict[int, Row]
     """
     dialect = dialect_of(connection)
     sql = (
-        "SELECT asset, seq, head, version, last_time, events, next_expiry FROM token_journals "  # noqa: S608 (constant)
+        "SELECT asset, seq, head, row_version, last_time, events, next_expiry FROM token_journals "  # noqa: S608 (constant)
         f"WHERE {dialect.any_of('asset')} ORDER BY asset"
     )
     if dialect.name == "postgresql":
@@ -156,7 +156,7 @@ def write_heads(connection: Connection, moved: Iterable[Journal]) -> None:
             .values(
                 seq=journal.seq,
                 head=journal.head,
-                version=journal.version,
+                row_version=journal.version,
                 last_time=journal.last_time,
                 events=journal.events,
                 next_expiry=journal.next_expiry,

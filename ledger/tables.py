@@ -129,7 +129,7 @@ journals = Table(
     Column("seq", Seq, nullable=False, comment="of the last entry; 0 before the first"),
     Column("head", LargeBinary, nullable=False),
     Column("last_time", Micros, nullable=False),
-    Column("version", BigInteger, nullable=False, comment="rises with every change"),
+    Column("row_version", BigInteger, nullable=False, comment="rises with every change"),
     Column("events", Seq, nullable=False, server_default=text("0"), comment="number of the last"),
     Column("next_expiry", Micros, comment="no pending hold expires before; null if none does"),
     PrimaryKeyConstraint("asset", name="token_journals_pkey"),

@@ -19,6 +19,16 @@ ALTER TABLE token_balances ADD COLUMN max_debit NUMERIC(78, 0)
 ALTER TABLE token_balances ADD COLUMN max_balance NUMERIC(78, 0)
     CONSTRAINT token_balances_max_balance_range CHECK (max_balance >= 0 AND max_balance <= 115792089237316195423570985008687907853269984665640564039457584007913129639935);
 
+ALTER TABLE token_journals RENAME COLUMN version TO row_version; -- so programs of 0001 that are still open cannot write
+
+DO $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_constraint WHERE conrelid = 'token_journals'::regclass AND conname = 'token_journals_version_not_null') THEN
+        ALTER TABLE token_journals RENAME CONSTRAINT token_journals_version_not_null TO token_journals_row_version_not_null; -- which PostgreSQL names since 18
+    END IF;
+END
+$$;
+
 ALTER TABLE token_journals ADD COLUMN events BIGINT DEFAULT 0 NOT NULL
     CONSTRAINT token_journals_events_range CHECK (events >= 0);
 
@@ -85,7 +95,7 @@ INSERT INTO token_events (asset, number, after_seq, timestamp, type, account_id,
     SELECT 0, row_number() OVER (ORDER BY created_at, account_id), 0, created_at, 'account_created', account_id, '{}'
     FROM token_accounts;
 
-INSERT INTO token_journals (asset, seq, head, last_time, version, events)
+INSERT INTO token_journals (asset, seq, head, last_time, row_version, events)
     SELECT 0, 0, decode(repeat('00', 32), 'hex'), COALESCE(max(created_at), 0), 0, count(*) FROM token_accounts;
 
 INSERT INTO token_volume (asset, hour, entries, amount)

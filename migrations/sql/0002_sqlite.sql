@@ -17,6 +17,8 @@ ALTER TABLE token_balances ADD COLUMN max_debit BLOB
 ALTER TABLE token_balances ADD COLUMN max_balance BLOB
     CONSTRAINT token_balances_max_balance_range CHECK (max_balance IS NULL OR (typeof(max_balance) = 'blob' AND length(max_balance) = 32));
 
+ALTER TABLE token_journals RENAME COLUMN version TO row_version; -- so programs of 0001 that are still open cannot write
+
 ALTER TABLE token_journals ADD COLUMN events INTEGER DEFAULT 0 NOT NULL
     CONSTRAINT token_journals_events_range CHECK (events >= 0);
 
@@ -83,7 +85,7 @@ INSERT INTO token_events (asset, number, after_seq, timestamp, type, account_id,
     SELECT 0, row_number() OVER (ORDER BY created_at, account_id), 0, created_at, 'account_created', account_id, '{}'
     FROM token_accounts;
 
-INSERT INTO token_journals (asset, seq, head, last_time, version, events)
+INSERT INTO token_journals (asset, seq, head, last_time, row_version, events)
     SELECT 0, 0, zeroblob(32), COALESCE(max(created_at), 0), 0, count(*) FROM token_accounts;
 
 INSERT INTO token_volume (asset, hour, entries, amount)

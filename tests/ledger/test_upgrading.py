@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
@@ -130,6 +132,7 @@ def test_a_ledger_of_every_earlier_revision_is_upgraded(
     before = rows(database_url, old)
     upgraded = upgrade_schema(database_url)
     assert (upgraded.before, upgraded.after) == (revision, NEWEST_REVISION)
+    old["token_journals"][old["token_journals"].index("version")] = "row_version"
     after = rows(database_url, old)
     after["token_journals"] -= {row for row in after["token_journals"] if row[0] == 0}
     assert after == before
@@ -233,6 +236,16 @@ def test_memory_stays_flat(old_url: str) -> None:
 
 
 # --- what is in the way ---
+
+
+def test_a_program_of_the_first_schema_cannot_write_any_more(old_url: str) -> None:
+    """Each of its postings began with this statement; it looked at the revision only once."""
+    head = "SELECT asset, seq, head, version, last_time FROM token_journals WHERE asset = 1"
+    with raw(old_url) as database:
+        assert len(database.run(head)) == 1
+        upgrade_schema(old_url)
+        with pytest.raises((sqlite3.OperationalError, psycopg.errors.UndefinedColumn)):
+            database.run(head)
 
 
 def test_an_older_ledger_is_not_opened(old_url: str) -> None:
