@@ -5,6 +5,7 @@ The only module of the ledger that knows the curve.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from eth_keys.constants import SECPK1_N
@@ -51,6 +52,15 @@ def signer_of(digest: Hash32, signature: bytes) -> Address | None:
     canonical = canonical_signature(signature)
     if canonical is None:
         return None
+    return _recovered(digest, canonical)
+
+
+@lru_cache(maxsize=16_384)
+def _recovered(digest: Hash32, canonical: bytes) -> Address | None:
+    """Return the address whose key made the point of a signature, if there is one.
+
+    Cached: it takes milliseconds in plain Python, and a batch that is tried again asks again.
+    """
     try:
         plain = Signature(canonical[:64] + bytes([canonical[64] - _V_OFFSET]))
         key = plain.recover_public_key_from_msg_hash(digest)
