@@ -1,10 +1,13 @@
-"""What a request needs to be read and locked before it can be decided. Values only."""
+"""What requests need to be read and locked before they can be decided. Values only."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from ledger.locked import ACCOUNTS
+from ledger.model import ISSUER
 from ledger.requests import (
     Group,
     Item,
@@ -21,16 +24,93 @@ from ledger.results import Hold
 from ledger.rules import MAX_GROUP, Target, movements_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
     from ledger.model import Hash32
 
 
-class Needed(NamedTuple):
-    """One balance that an item asks about: an asset (None for the only one) and an account."""
+@dataclass(slots=True)
+class Needs:
+    """What a run of items asks about, gathered in one pass."""
 
-    asset: str | None
-    account_id: str
+    places: dict[str | None, set[str]] = field(default_factory=lambda: defaultdict(set))
+    """By asset (None for the ledger's only one), the accounts whose balances they touch."""
+    named: set[str] = field(default_factory=set)
+    """Accounts that they create or whose status they change."""
+    creates: bool = False
+    """Whether an account is created, which is a change in the accounts' stream."""
+    changes_status: bool = False
+    """Whether an account's status changes, which concerns every asset."""
+
+    def journals(self, known: Iterable[str]) -> tuple[str, ...]:
+        """Return the journals to lock, of the assets `known`; sorted, as they are locked."""
+        everything = set(known)
+        if self.changes_status:
+            return (ACCOUNTS, *sorted(everything))
+        wanted = {symbol for symbol in self.places if symbol is not None and symbol in everything}
+        if None in self.places and len(everything) == 1:
+            wanted |= everything
+        if self.creates:
+            wanted.add(ACCOUNTS)
+        return tuple(sorted(wanted))
+
+    def accounts(self) -> set[str]:
+        """Return every account that the items name, and the issuer."""
+        return self.named.union({ISSUER}, *self.places.values())
+
+    def of(self, symbol: str) -> set[str]:
+        """Return the accounts whose balances of an asset are read."""
+        everywhere = self.named if self.changes_status else set()
+        return self.places.get(symbol, set()) | self.places.get(None, set()) | everywhere
+
+    def _touch(self, asset: str | None, *account_ids: str) -> None:
+        """Remember balances of an asset."""
+        self.places[asset].update(account_ids)
+
+    def add(self, item: Item, targets: Mapping[Hash32, Target]) -> None:
+        """Remember what the decision on `item` asks about."""
+        if isinstance(item, Movement | Group | OpenAccount):
+            for movement in movements_of(item):
+                self._touch(movement.asset, movement.from_account, movement.to_account)
+            if isinstance(item, OpenAccount):
+                self.named.add(item.account_id)
+                self.creates = True
+        elif isinstance(item, PlaceHold):
+            self._touch(item.asset, *filter(None, (item.account_id, item.to_account)))
+        elif isinstance(item, SetLimits):
+            self._touch(item.asset, item.account_id)
+        elif isinstance(item, SetStatus):
+            self.named.add(item.account_id)
+            self.changes_status = True
+        else:
+            self._add_target(item, targets)
+
+    def _add_target(
+        self, item: PostHold | VoidHold | Reverse, targets: Mapping[Hash32, Target]
+    ) -> None:
+        """Remember the balances of what `item` names by id."""
+        target = targets.get(item.entry if isinstance(item, Reverse) else item.hold, ())
+        if isinstance(target, Hold):
+            named = item.to_account if isinstance(item, PostHold) else ""
+            accounts = (target.account_id, target.to_account, named)
+            self._touch(target.asset, *filter(None, accounts))
+            return
+        for entry in target:
+            self._touch(entry.asset, entry.from_account, entry.to_account)
+
+
+def needs_of(items: Iterable[Item], targets: Mapping[Hash32, Target]) -> Needs:
+    """Return what `items` ask about."""
+    needs = Needs()
+    places = needs.places
+    for item in items:
+        if type(item) is Movement:  # the hot path
+            accounts = places[item.asset]
+            accounts.add(item.from_account)
+            accounts.add(item.to_account)
+        else:
+            needs.add(item, targets)
+    return needs
 
 
 def target_of(item: Item) -> Hash32 | None:
@@ -42,87 +122,8 @@ def target_of(item: Item) -> Hash32 | None:
 
 def weight_of(item: Item) -> int:
     """Return how many entries `item` makes at most; at least 1, for what else it writes."""
-    if isinstance(item, Movement):
-        return 1
     if isinstance(item, Group):
         return max(1, len(item.movements))
     if isinstance(item, Reverse) and item.whole_group:
         return MAX_GROUP
     return 1
-
-
-def needs_of(item: Item, targets: Mapping[Hash32, Target]) -> Iterator[Needed]:
-    """Yield every balance that the decision on `item` asks about."""
-    if isinstance(item, Movement | Group | OpenAccount):
-        for movement in movements_of(item):
-            yield Needed(movement.asset, movement.from_account)
-            yield Needed(movement.asset, movement.to_account)
-    elif isinstance(item, PlaceHold):
-        yield Needed(item.asset, item.account_id)
-        if item.to_account:
-            yield Needed(item.asset, item.to_account)
-    elif isinstance(item, SetLimits):
-        yield Needed(item.asset, item.account_id)
-    elif isinstance(item, PostHold | VoidHold | Reverse):
-        yield from _of_target(item, targets)
-
-
-def _of_target(
-    item: PostHold | VoidHold | Reverse, targets: Mapping[Hash32, Target]
-) -> Iterator[Needed]:
-    """Yield the balances of what `item` names by id."""
-    named = target_of(item)
-    target = targets.get(named, ()) if named is not None else ()
-    if isinstance(target, Hold):
-        yield Needed(target.asset, target.account_id)
-        named_to = item.to_account if isinstance(item, PostHold) else ""
-        for account_id in {target.to_account, named_to} - {""}:
-            yield Needed(target.asset, account_id)
-        return
-    for entry in target:
-        yield Needed(entry.asset, entry.from_account)
-        yield Needed(entry.asset, entry.to_account)
-
-
-def symbols_of(
-    items: Iterable[Item], targets: Mapping[Hash32, Target], known: Iterable[str]
-) -> tuple[str, ...]:
-    """Return the journals that `items` need, of those `known`; sorted, as they are locked.
-
-    Creating an account needs the stream of account changes; a change of status needs all.
-    """
-    everything = set(known)
-    only = next(iter(everything)) if len(everything) == 1 else None
-    wanted: set[str] = set()
-    for item in items:
-        if isinstance(item, SetStatus):
-            return tuple(sorted(everything | {ACCOUNTS}))
-        if isinstance(item, OpenAccount):
-            wanted.add(ACCOUNTS)
-        for need in needs_of(item, targets):
-            symbol = only if need.asset is None else need.asset
-            if symbol in everything:
-                wanted.add(str(symbol))
-    return tuple(sorted(wanted))
-
-
-def assets_of(items: Iterable[Item], targets: Mapping[Hash32, Target]) -> set[str]:
-    """Return every asset that the items name."""
-    return {
-        need.asset for item in items for need in needs_of(item, targets) if need.asset is not None
-    }
-
-
-def accounts_of(items: Iterable[Item], targets: Mapping[Hash32, Target]) -> set[str]:
-    """Return every account that the items name, without the issuer's."""
-    named: set[str] = set()
-    for item in items:
-        if isinstance(item, OpenAccount | SetStatus):
-            named.add(item.account_id)
-        named.update(need.account_id for need in needs_of(item, targets))
-    return named
-
-
-def names_no_asset(items: Iterable[Item], targets: Mapping[Hash32, Target]) -> bool:
-    """Tell whether an item relies on the ledger's having one asset."""
-    return any(need.asset is None for item in items for need in needs_of(item, targets))

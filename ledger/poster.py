@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ledger import store
 from ledger.amounts import check_uint
 from ledger.errors import FieldError, RefusedError, Rule
-from ledger.needs import assets_of, symbols_of, target_of, weight_of
+from ledger.needs import Needs, needs_of, target_of, weight_of
 from ledger.reader import Reader
 from ledger.requests import Group, Item, Movement, OpenAccount, check_item
 from ledger.results import Receipt
 from ledger.runs import Run
 from ledger.targets import find_targets
-from ledger.writer import MAX_RUN, Symbols, Writer
+from ledger.writer import MAX_RUN, Symbols
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -22,19 +21,18 @@ if TYPE_CHECKING:
     from ledger.model import Hash32
     from ledger.results import Identity
     from ledger.rules import Target
-    from ledger.transactions import Transactions
+    from ledger.transactions import Posting
 
 
 class Poster(Reader):
-    """Takes items of any kind to the journals that they need, together with who else waits."""
+    """Takes items of any kind to the journals that they need."""
 
     def __init__(
-        self, transactions: Transactions, identity: Identity, clock: Callable[[], int] | None
+        self, transactions: Posting, identity: Identity, clock: Callable[[], int] | None
     ) -> None:
         """Use `Ledger.create` or `Ledger.open` instead."""
         super().__init__(transactions, identity)
         self._clock = clock
-        self._writer = Writer(self._post)
 
     def post_many(
         self, items: Iterable[Item], *, dry_run: bool = False
@@ -50,9 +48,10 @@ class Poster(Reader):
             FieldError: an item is of another type.
             BusyError, ConflictError, DatabaseFileError: the call ended early.
         """
-        if dry_run:
-            return self._rehearsed(list(_runs(items)))
-        return [result for run in _runs(items) for result in self._run(run)]
+        with self._transactions.call():
+            if dry_run:
+                return self._rehearsed(list(_runs(items)))
+            return [result for run in _runs(items) for result in self._run(run)]
 
     def post_past(self, items: Sequence[tuple[int, Item]]) -> list[Receipt]:
         """Post what happened at known times (microseconds), in one commit, whole or not at all.
@@ -71,7 +70,8 @@ class Poster(Reader):
         weight = sum(weight_of(item) for item in run)
         if weight > MAX_RUN:
             raise FieldError("items", f"one commit has at most {MAX_RUN} entries, not {weight}")
-        results = self._transactions.post(self._prepared(run, times)) if run else []
+        with self._transactions.call():
+            results = self._transactions.post(self._prepared(run, times)) if run else []
         return [result for result in results if isinstance(result, Receipt)]
 
     def _check_writable(self) -> Hash32:
@@ -92,14 +92,16 @@ class Poster(Reader):
         return result
 
     def _run(self, items: Sequence[Item]) -> list[Receipt | RefusedError]:
-        """Post `items` in one commit, with whatever else waits for the same journals."""
+        """Post `items` in one commit, if anything can be posted at all."""
         try:
             self._check_writable()
         except RefusedError as refusal:
             return [refusal for _ in items]
-        targets = self._targets(items)
-        symbols = self._symbols(items, targets)
-        return self._writer.post(symbols, items, sum(map(weight_of, items)))
+        return self._together(items)
+
+    def _together(self, items: Sequence[Item]) -> list[Receipt | RefusedError]:
+        """Post `items` in one commit."""
+        return self._transactions.post(self._prepared(items))
 
     def _rehearsed(self, runs: Sequence[Sequence[Item]]) -> list[Receipt | RefusedError]:
         """Post runs of items and take them back."""
@@ -117,17 +119,18 @@ class Poster(Reader):
             known = self._assets = store.read_assets(connection)
             return find_targets(connection, known, self.identity.pepper, items)
 
-    def _symbols(self, items: Sequence[Item], targets: Mapping[Hash32, Target]) -> tuple[str, ...]:
-        """Return the journals that `items` need, of those that exist; sorted."""
+    def _journals(self, needs: Needs) -> Symbols:
+        """Return the journals to lock, of the assets that exist; sorted."""
         known = self._known_assets()
-        if not assets_of(items, targets) <= known.keys():
+        if not needs.places.keys() - {None} <= known.keys():
             known = self._known_assets(fresh=True)
-        return symbols_of(items, targets, known)
+        return needs.journals(known)
 
     def _prepared(self, items: Sequence[Item], times: tuple[int, ...] = ()) -> Run:
         """Return `items` with all that is known about them before the lock."""
         targets = self._targets(items)
-        symbols = self._symbols(items, targets)
+        needs = needs_of(items, targets)
+        symbols = self._journals(needs)
         return Run(
             self.identity,
             self._check_writable(),
@@ -136,13 +139,9 @@ class Poster(Reader):
             self._clock,
             symbols,
             times,
+            needs,
             targets,
         )
-
-    def _post(self, symbols: Symbols, items: Sequence[Item]) -> list[Receipt | RefusedError]:
-        """Post `items` of several callers, while the journals of `symbols` are locked."""
-        run = replace(self._prepared(items), symbols=symbols)
-        return self._transactions.post(run)
 
 
 def _runs(items: Iterable[Item]) -> Iterator[list[Item]]:

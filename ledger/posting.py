@@ -15,8 +15,6 @@ from ledger.dialects import dialect_of
 from ledger.errors import CorruptError
 from ledger.hold_rules import sweep
 from ledger.locked import ACCOUNTS, ACCOUNTS_STREAM, Journal
-from ledger.model import ISSUER
-from ledger.needs import accounts_of, names_no_asset
 from ledger.reading import (
     read_balances,
     read_causes,
@@ -26,7 +24,6 @@ from ledger.reading import (
     read_status_accounts,
     read_taken,
 )
-from ledger.requests import SetStatus
 from ledger.results import Receipt
 from ledger.rules import Decisions, check_clock
 
@@ -106,9 +103,7 @@ def _read(connection: Connection, run: Run) -> tuple[Decisions, dict[str, int]]:
         check_clock(max(run.times), database_now)
     last_time = max((j.last_time for s, j in journals.items() if s != ACCOUNTS), default=0)
     due = _due(connection, run, journals, max(now, last_time + 1))
-    addresses, statuses = account_store.read_standing(
-        connection, sorted(accounts_of(run.items, run.targets) | {ISSUER})
-    )
+    addresses, statuses = account_store.read_standing(connection, sorted(run.needs.accounts()))
     balances, limits = read_balances(connection, run, assets, journals, due)
     decisions = Decisions(
         ledger_id=run.identity.ledger_id,
@@ -142,7 +137,7 @@ def _lock(connection: Connection, run: Run) -> tuple[Mapping[str, Asset], dict[s
     """
     assets, symbols = run.assets, run.symbols
     locked: dict[int, Row] = {}
-    if any(isinstance(item, SetStatus) for item in run.items):
+    if run.needs.changes_status:
         locked = store.lock_heads(connection, [0])
         assets = store.read_assets(connection)
         symbols = (ACCOUNTS, *assets)
@@ -180,7 +175,7 @@ def _due(connection: Connection, run: Run, journals: Mapping[str, Journal], now:
 
 def _default_asset(connection: Connection, run: Run) -> str | None:
     """Return the ledger's only asset if an item relies on it; read now, as one may be new."""
-    if not names_no_asset(run.items, run.targets):
+    if None not in run.needs.places:
         return None
     known = store.read_assets(connection)
     return next(iter(known)) if len(known) == 1 else None

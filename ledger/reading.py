@@ -12,14 +12,13 @@ from ledger.account_rules import account_for
 from ledger.errors import RefusedError
 from ledger.locked import ACCOUNTS
 from ledger.model import ISSUER, Kind, Status
-from ledger.needs import needs_of
 from ledger.requests import Group, Movement, OpenAccount, PostHold, Reverse, SetStatus, VoidHold
 from ledger.results import Hold, Receipt
 from ledger.rules import KeyState
 from ledger.tables import accounts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from sqlalchemy import Connection
 
@@ -38,10 +37,9 @@ def read_balances(
     due: Iterable[Hold],
 ) -> tuple[dict[Place, BalanceState], dict[Place, Limits]]:
     """Return the balances that the items may touch, and the limits of those that have any."""
-    wanted: dict[str, set[str]] = {symbol: set() for symbol in journals if symbol != ACCOUNTS}
-    for symbol, account_id in _places(run, wanted, due):
-        if symbol in wanted:
-            wanted[symbol].add(account_id)
+    wanted = {symbol: run.needs.of(symbol) | {ISSUER} for symbol in journals if symbol != ACCOUNTS}
+    for hold in due:
+        wanted[hold.asset].add(hold.account_id)
     balances: dict[Place, BalanceState] = {}
     limits: dict[Place, Limits] = {}
     for symbol, account_ids in wanted.items():
@@ -51,20 +49,6 @@ def read_balances(
         balances |= {(symbol, account_id): state for account_id, state in states.items()}
         limits |= {(symbol, account_id): each for account_id, each in limited.items()}
     return balances, limits
-
-
-def _places(run: Run, symbols: Iterable[str], due: Iterable[Hold]) -> Iterator[Place]:
-    """Yield every balance that the items and the due holds may touch."""
-    for hold in due:
-        yield hold.asset, hold.account_id
-    everywhere = list(symbols)
-    for item in run.items:
-        if isinstance(item, SetStatus):
-            yield from ((symbol, item.account_id) for symbol in everywhere)
-        for asset, account_id in needs_of(item, run.targets):
-            for symbol in everywhere if asset is None else [asset]:
-                yield symbol, account_id
-                yield symbol, ISSUER
 
 
 def read_taken(connection: Connection, run: Run) -> set[bytes]:

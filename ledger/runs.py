@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ledger.needs import Needs
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
@@ -27,5 +29,7 @@ class Run:
     """The journals that are locked: all that the items need and that exist."""
     times: tuple[int, ...] = ()
     """When each item happened, for an import; such a run is posted whole or not at all."""
+    needs: Needs = field(default_factory=Needs)
+    """What the items ask about."""
     targets: Mapping[Hash32, Target] = field(default_factory=dict)
     """What the items name by id, as far as it exists: entries, and whose a hold is, are final."""
