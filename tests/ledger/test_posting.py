@@ -20,6 +20,8 @@ from ledger import (
     Kind,
     Ledger,
     LedgerError,
+    Link,
+    LinkScheme,
     Movement,
     NotFoundError,
     OpenAccount,
@@ -270,6 +272,14 @@ REFUSALS: dict[Rule, tuple[Use, Use]] = {
     Rule.ADDRESS_TAKEN: (
         nothing,
         lambda it: it.create_account(str(it.account("alice").address).lower()),
+    ),
+    Rule.LINK_INVALID: (
+        nothing,
+        lambda it: it.create_account(
+            "carol",
+            address=Address(b"\x22" * 20),
+            link=Link(LinkScheme.EIP712, signature=bytes(65)),
+        ),
     ),
     Rule.UNKNOWN_ACCOUNT: (nothing, lambda it: it.transfer("alice", "nobody", 1)),
     Rule.SAME_ACCOUNT: (nothing, lambda it: it.transfer("alice", "alice", 1)),
