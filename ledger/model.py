@@ -144,8 +144,7 @@ class AssetTerms:
     decimals: int
 
 
-@dataclass(frozen=True, slots=True)
-class Metadata:
+class Metadata(NamedTuple):
     """What an entry's `ref` commits to. Absent text is ""."""
 
     reason: str = ""
@@ -159,8 +158,7 @@ class Metadata:
     blind: bytes = ZERO_HASH
 
 
-@dataclass(frozen=True, slots=True)
-class EntryWords:
+class EntryWords(NamedTuple):
     """The seven words of an entry, as EIP-712 hashes them; `timestamp` in microseconds UTC."""
 
     asset: bytes

@@ -93,7 +93,7 @@ def test_entry_ids_are_eth_accounts(ledger_id: Hash32, entry: EntryWords) -> Non
 
 @given(some.metadata)
 def test_refs_are_eth_accounts(metadata: Metadata) -> None:
-    message = camel(dataclasses.asdict(metadata))
+    message = camel(metadata._asdict())
     assert ids.metadata_ref(metadata) == in_ledger(ZERO_HASH, "Metadata", message).body
 
 
@@ -161,7 +161,7 @@ def test_chained_is_the_ref_the_id_and_the_head(
 ) -> None:
     domain = ledger_domain(ledger_id)
     id_, next_ = ids.chained(domain, head, entry, metadata)
-    whole = dataclasses.replace(entry, ref=ids.metadata_ref(metadata))
+    whole = entry._replace(ref=ids.metadata_ref(metadata))
     assert id_ == ids.entry_id(domain, whole)
     assert next_ == ids.next_head(head, id_) == eth_keccak(head + id_)
 
@@ -208,12 +208,12 @@ EXTREME = EntryWords(
 )
 
 
-@pytest.mark.parametrize("word", [word.name for word in dataclasses.fields(EntryWords)])
+@pytest.mark.parametrize("word", EntryWords._fields)
 def test_every_word_changes_the_id(word: str) -> None:
     value = getattr(EXTREME, word)
     other = value - 1 if isinstance(value, int) else value[:-1] + b"\xfe"
     words: dict[str, Any] = {word: other}
-    changed = dataclasses.replace(EXTREME, **words)
+    changed = EXTREME._replace(**words)
     domain = ledger_domain(ZERO_HASH)
     assert ids.entry_id(domain, changed) != ids.entry_id(domain, EXTREME)
 
@@ -221,4 +221,4 @@ def test_every_word_changes_the_id(word: str) -> None:
 @pytest.mark.parametrize("amount", [-1, 2**256])
 def test_a_number_that_is_no_word_has_no_id(amount: int) -> None:
     with pytest.raises(OverflowError):
-        ids.entry_id(ZERO_HASH, dataclasses.replace(EXTREME, amount=amount))
+        ids.entry_id(ZERO_HASH, EXTREME._replace(amount=amount))
