@@ -36,10 +36,19 @@ _SQLITE_PAGE = 512
 _SQLITE_START = b"SQLite format 3\x00"
 
 _BUSY_STATES = {"55P03"}  # lock_not_available
-_CONFLICT_STATES = {"40P01", "40001"}  # deadlock_detected, serialization_failure
+_CONFLICT_STATES = {"40P01", "40001", "SQLITE_BUSY_SNAPSHOT"}
+"""deadlock_detected, serialization_failure, and SQLite's of a reader that wants to write."""
+
 _LOST_STATES = {"57P01", "57P02", "57P03", "08000", "08003", "08006"}
 
 _MEANINGS: tuple[tuple[type[LedgerError], set[str], tuple[str, ...], str], ...] = (
+    (
+        ConflictError,
+        _CONFLICT_STATES,
+        (),
+        "the database chose another transaction; roll back, and run yours again",
+    ),
+    (ConflictError, {"25P02"}, (), "the transaction has failed; roll back, and run it again"),
     (
         BusyError,
         _BUSY_STATES,
@@ -47,7 +56,6 @@ _MEANINGS: tuple[tuple[type[LedgerError], set[str], tuple[str, ...], str], ...] 
         "another writer held the journal for too long; try again",
     ),
     (BusyError, {"57014", "25P03", "25P04"}, (), "the database stopped it for time; try again"),
-    (ConflictError, _CONFLICT_STATES, (), "the database chose another transaction; run it again"),
     (
         DatabaseFileError,
         set(),
@@ -217,7 +225,7 @@ def translated_errors(what: str) -> Iterator[None]:
 
 def _translated(error: DBAPIError, what: str) -> Exception:
     """Return the error of this package that `error` is."""
-    state = str(getattr(error.orig, "sqlstate", None))
+    state = _state(error)
     text = str(error.orig).strip().split("\n")[0]
     for kind, states, words, advice in _MEANINGS:
         if state in states or any(word in text for word in words):
@@ -227,6 +235,12 @@ def _translated(error: DBAPIError, what: str) -> Exception:
     return DatabaseFileError(f"{what}: the database refused it ({text})")
 
 
+def _state(error: DBAPIError) -> str:
+    """Return what the driver calls the error: PostgreSQL's SQLSTATE, or SQLite's own name."""
+    name = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "sqlite_errorname", None)
+    return str(name)
+
+
 def _unreachable(error: DBAPIError) -> bool:
     """Tell whether the server could not be reached at all."""
     return isinstance(error.orig, psycopg.OperationalError) and error.orig.sqlstate is None
@@ -234,7 +248,12 @@ def _unreachable(error: DBAPIError) -> bool:
 
 def is_conflict(error: DBAPIError) -> bool:
     """Tell whether running the transaction again can succeed: deadlock, serialization failure."""
-    return getattr(error.orig, "sqlstate", None) in _CONFLICT_STATES
+    return _state(error) in _CONFLICT_STATES
+
+
+def is_missing(error: DBAPIError) -> bool:
+    """Tell whether a table is not there."""
+    return _state(error) == "42P01" or "no such table" in str(error.orig)
 
 
 def is_lost(error: DBAPIError) -> bool:

@@ -48,7 +48,7 @@ def transactions_at(url: str, lock_timeout: float | None, *, create: bool = Fals
     """Return the transactions of the database at `url`."""
     default = POSTGRESQL_TIMEOUT if sqlite_path(url) is None else SQLITE_TIMEOUT
     timeout = default if lock_timeout is None else _checked_timeout(lock_timeout)
-    return Transactions(open_engine(url, lock_timeout=timeout, create=create))
+    return Transactions(open_engine(url, lock_timeout=timeout, create=create), timeout)
 
 
 def _checked_timeout(seconds: object) -> float:

@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
 from ledger import store
-from ledger.errors import FieldError, RefusedError, Rule
+from ledger.amounts import check_amount
+from ledger.audit import AuditReport, ExpectedHead, run_audit
+from ledger.errors import FieldError
 from ledger.founding import add_asset, found, founded, open_founded
-from ledger.model import ISSUER, Address
+from ledger.joined import Joined, JoinedTransactions, checked_connection
+from ledger.needs import needs_of, weight_of
 from ledger.operations import Operations
-from ledger.requests import Movement, OpenAccount
 from ledger.sealing import seal_next
+from ledger.texts import check_symbol
+from ledger.transactions import Transactions, journal_numbers
+from ledger.writer import Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from sqlalchemy import Connection
 
-    from ledger.links import Link
-    from ledger.model import Hash32
+    from ledger.errors import RefusedError
+    from ledger.model import Address, Hash32
+    from ledger.requests import Item
     from ledger.restore import Restore
-    from ledger.results import (
-        Account,
-        Asset,
-        Entry,
-        Sealed,
-    )
+    from ledger.results import Asset, Identity, Receipt, Sealed
+    from ledger.writer import Symbols
 
 
 class Ledger(Operations):
@@ -37,6 +40,15 @@ class Ledger(Operations):
     while the ledger has exactly one. Every error is a `LedgerError`, and after a `RefusedError`
     nothing has changed.
     """
+
+    _transactions: Transactions
+
+    def __init__(
+        self, transactions: Transactions, identity: Identity, clock: Callable[[], int] | None
+    ) -> None:
+        """Use `Ledger.create` or `Ledger.open` instead."""
+        super().__init__(transactions, identity, clock)
+        self._writer = Writer(self._post)
 
     # --- opening and closing ------------------------------------------------------------------
 
@@ -137,6 +149,43 @@ class Ledger(Operations):
         """How often a posting was run again because the database preferred another."""
         return self._transactions.retries
 
+    # --- posting ------------------------------------------------------------------------------
+
+    def on(self, connection: Connection, *assets: str, accounts: bool = False) -> Joined:
+        """Return what posts and reads in the application's own transaction on `connection`.
+
+        What is posted through it is committed, or rolled back, with the application's own rows,
+        by the application; see `Joined`.
+
+        Args:
+            connection: SQLAlchemy's (of an ORM session: `session.connection()`), to the ledger's
+                database, over sqlite3 or psycopg 3; on PostgreSQL at READ COMMITTED.
+            assets: every asset that will be posted to; the ledger's only one unless given.
+            accounts: whether accounts will be created, frozen, closed or reopened.
+
+        Raises:
+            FieldError: `connection` is something else; the message says what to pass.
+        """
+        joined = JoinedTransactions(
+            checked_connection(connection),
+            self.identity.ledger_id,
+            tuple(check_symbol(symbol) for symbol in assets),
+            accounts=accounts,
+            lock_timeout=self._transactions.lock_timeout,
+        )
+        return Joined(joined, self.identity, self._clock)
+
+    def _together(self, items: Sequence[Item]) -> list[Receipt | RefusedError]:
+        """Post `items` in one commit, with whatever else waits for the same journals."""
+        symbols = self._journals(needs_of(items, self._targets(items)))
+        self._transactions.check_not_own(journal_numbers(symbols, self._known_assets()))
+        return self._writer.post(symbols, items, sum(map(weight_of, items)))
+
+    def _post(self, symbols: Symbols, items: Sequence[Item]) -> list[Receipt | RefusedError]:
+        """Post `items` of several callers, while the journals of `symbols` are locked."""
+        run = replace(self._prepared(items), symbols=symbols)
+        return self._transactions.post(run)
+
     # --- assets -------------------------------------------------------------------------------
 
     def create_asset(
@@ -185,136 +234,6 @@ class Ledger(Operations):
         self._assets = {}
         return asset
 
-    # --- posting ------------------------------------------------------------------------------
-
-    def create_account(
-        self,
-        account_id: str,
-        initial_balance: int | None = None,
-        *,
-        asset: str | None = None,
-        idempotency_key: str = "",
-        address: Address | None = None,
-        link: Link | None = None,
-        dry_run: bool = False,
-    ) -> Account:
-        """Create an account, endowed with 1,000 tokens unless `initial_balance` says otherwise.
-
-        The endowment is a mint with reason `endowment`, in the same commit. An id of 0x and 40
-        lower-case hex digits is that address; every other id gets a derived one, or `address`,
-        for good, if `link` proves that its owner wants it.
-
-        Raises:
-            FieldError, RefusedError: ACCOUNT_EXISTS, ADDRESS_TAKEN, ASSET_REQUIRED, LINK_INVALID...
-        """
-        item = OpenAccount(account_id, initial_balance, asset, idempotency_key, address, link)
-        receipt = self._one(item, dry_run=dry_run)
-        if receipt.account is None:
-            raise RefusedError(Rule.KEY_REUSED, "the key made something else than an account")
-        return receipt.account
-
-    def transfer(
-        self,
-        from_account: str,
-        to_account: str,
-        amount: int,
-        *,
-        asset: str | None = None,
-        reason: str = "",
-        reference_type: str = "",
-        reference_id: str = "",
-        memo: str = "",
-        idempotency_key: str = "",
-        dry_run: bool = False,
-    ) -> Entry:
-        """Move `amount` base units; return the entry with both balances after it.
-
-        Raises:
-            FieldError: naming the field of a wrong type, range or form.
-            FieldError: an account is the issuer: use `mint` and `burn`, so that a name which came
-                from outside can never create tokens.
-            NotFoundError: UNKNOWN_ACCOUNT, UNKNOWN_ASSET.
-            RefusedError: INSUFFICIENT_AVAILABLE, SAME_ACCOUNT, AMOUNT_ZERO, KEY_REUSED, ...
-            BusyError: another writer held the journal for too long.
-        """
-        for field, account_id in (("from_account", from_account), ("to_account", to_account)):
-            if account_id == ISSUER:
-                raise FieldError(field, f"is the issuer {ISSUER!r}; use mint or burn")
-        item = Movement(
-            from_account,
-            to_account,
-            amount,
-            asset,
-            reason,
-            reference_type,
-            reference_id,
-            memo,
-            idempotency_key,
-        )
-        return self._one(item, dry_run=dry_run).entries[0]
-
-    def mint(
-        self,
-        account_id: str,
-        amount: int,
-        *,
-        asset: str | None = None,
-        reason: str = "mint",
-        reference_type: str = "",
-        reference_id: str = "",
-        memo: str = "",
-        idempotency_key: str = "",
-        dry_run: bool = False,
-    ) -> Entry:
-        """Create `amount` base units for an account: an entry from `system`.
-
-        Raises:
-            As `transfer`, and RefusedError: SUPPLY_OVERFLOW.
-        """
-        item = Movement(
-            ISSUER,
-            account_id,
-            amount,
-            asset,
-            reason,
-            reference_type,
-            reference_id,
-            memo,
-            idempotency_key,
-        )
-        return self._one(item, dry_run=dry_run).entries[0]
-
-    def burn(
-        self,
-        account_id: str,
-        amount: int,
-        *,
-        asset: str | None = None,
-        reason: str = "burn",
-        reference_type: str = "",
-        reference_id: str = "",
-        memo: str = "",
-        idempotency_key: str = "",
-        dry_run: bool = False,
-    ) -> Entry:
-        """Destroy `amount` base units of an account: an entry to `system`.
-
-        Raises:
-            As `transfer`.
-        """
-        item = Movement(
-            account_id,
-            ISSUER,
-            amount,
-            asset,
-            reason,
-            reference_type,
-            reference_id,
-            memo,
-            idempotency_key,
-        )
-        return self._one(item, dry_run=dry_run).entries[0]
-
     # --- sealing ------------------------------------------------------------------------------
 
     def seal(self) -> Sealed | None:
@@ -324,3 +243,23 @@ class Ledger(Operations):
         """
         with self._transactions.writing("seal") as connection:
             return seal_next(connection, self.identity, self._clock)
+
+    def audit(
+        self,
+        expect_heads: Mapping[str, ExpectedHead] | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> AuditReport:
+        """Recompute everything that is stored; the report names the first wrong row, if any.
+
+        `expect_heads` maps symbols to (seq, head) kept outside the database: with them a tail
+        that was cut off is found too.
+
+        Raises:
+            FieldError: an expected head is not (seq, 32 bytes).
+        """
+        for symbol, (seq, head) in (expect_heads or {}).items():
+            self.asset(symbol)
+            check_amount(seq, "expect_heads.seq")
+            if len(head) != len(self.identity.domain):
+                raise FieldError("expect_heads.head", f"must be 32 bytes, not {len(head)}")
+        return run_audit(self._transactions, expect_heads, progress)

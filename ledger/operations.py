@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ledger.errors import CorruptError
 from ledger.model import Status
-from ledger.poster import Poster
+from ledger.movements import Movements
 from ledger.requests import PlaceHold, PostHold, Reverse, SetLimits, SetStatus, VoidHold
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ledger.results import Account, Entry, Hold, Limits, Receipt
 
 
-class Operations(Poster):
+class Operations(Movements):
     """Sets amounts aside, undoes entries, freezes, closes and limits accounts."""
 
     # --- holds --------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert, select, update
 
+from ledger import waits
 from ledger.addresses import entry_blind
 from ledger.balances import BalanceState
 from ledger.dialects import Row, dialect_of
@@ -106,6 +107,10 @@ def lock_heads(connection: Connection, numbers: Sequence[int]) -> dict[int, Row]
     BEGIN IMMEDIATE.
     """
     dialect = dialect_of(connection)
+    if dialect.name == "postgresql":
+        waits.check_not_own(
+            lambda: waits.home_of(connection), numbers, connection.get_transaction()
+        )
     sql = (
         "SELECT asset, seq, head, row_version, last_time, events, next_expiry FROM token_journals "  # noqa: S608 (constant)
         f"WHERE {dialect.any_of('asset')} ORDER BY asset"

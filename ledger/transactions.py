@@ -1,17 +1,23 @@
-"""The one module that begins and commits: reading, writing, and posting with its retries."""
+"""What begins and ends transactions: reading, writing, and posting with its retries.
+
+`Transactions` begins and commits its own. `Nested` goes on within a transaction that another
+commits: each run is a savepoint.
+"""
 
 from __future__ import annotations
 
 import os
 import random
 import time
-from contextlib import contextmanager
+from abc import ABC, abstractmethod
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
+from ledger import waits
 from ledger.engine import (
     is_conflict,
     is_lost,
@@ -28,15 +34,17 @@ from ledger.errors import (
     Rule,
 )
 from ledger.event_store import read_event
+from ledger.locked import ACCOUNTS, ACCOUNTS_STREAM
 from ledger.posting import Outcome, post
 from ledger.store import lock_heads, lock_holders
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from contextlib import AbstractContextManager
 
     from sqlalchemy import Connection, Engine
 
-    from ledger.results import Receipt
+    from ledger.results import Asset, Receipt
     from ledger.runs import Run
 
 MAX_ATTEMPTS = 16
@@ -61,11 +69,139 @@ _RULES = {
 """What a violated constraint of this name says, should a check in Python ever be missing."""
 
 
+class Posting(ABC):
+    """How a run is posted, whoever commits."""
+
+    retries: int
+    """How often a run was posted again because the database preferred another."""
+
+    @abstractmethod
+    def call(self) -> AbstractContextManager[None]:
+        """Go round all that one call of the application posts."""
+
+    @abstractmethod
+    def reading(self) -> AbstractContextManager[Connection]:
+        """Give a connection in a transaction that changes nothing."""
+
+    @abstractmethod
+    def snapshot(self) -> AbstractContextManager[Connection]:
+        """Give a connection that changes nothing, for several statements about one moment."""
+
+    @abstractmethod
+    def rehearse(self, runs: Iterable[Run]) -> list[Receipt | RefusedError]:
+        """Post `runs` one after the other, and take everything back.
+
+        Raises:
+            As `post`.
+        """
+
+    @abstractmethod
+    def _posted(self, run: Run) -> list[Receipt | RefusedError]:
+        """Post once, whole or not at all. Raises DBAPIError."""
+
+    @abstractmethod
+    def _again(self, error: DBAPIError) -> bool:
+        """Tell whether the same run can succeed when run again from its start."""
+
+    def post(self, run: Run) -> list[Receipt | RefusedError]:
+        """Post `run` and return one result an item, whatever else writes meanwhile.
+
+        Raises:
+            BusyError, ConflictError, CorruptError, DatabaseFileError: see `ledger.errors`.
+            RefusedError: CLOCK_AHEAD.
+        """
+        for attempt in range(MAX_ATTEMPTS):
+            try:
+                return self._posted(run)
+            except DBAPIError as error:
+                if not self._again(error):
+                    return self._settled(run, error)
+                self.retries += 1
+                time.sleep(random.uniform(0, 0.002 * attempt))  # noqa: S311 (spreads retries; no secret)
+        raise ConflictError("post: other writers won 16 times; run it again")
+
+    def _settled(self, run: Run, error: DBAPIError) -> list[Receipt | RefusedError]:
+        """Answer for a run that the database refused: item by item, then by the constraint."""
+        refused = isinstance(error, IntegrityError | DataError)
+        if refused and len(run.items) > 1 and not run.times:
+            return [
+                result for item in run.items for result in self.post(replace(run, items=(item,)))
+            ]
+        if refused:
+            return [_refusal(error)]
+        try:
+            with translated_errors("post"):
+                raise error
+        except BusyError as busy:
+            raise self._told(busy) from error
+
+    def _told(self, busy: BusyError) -> BusyError:
+        """Return the error with the sessions that hold what was waited for, where known."""
+        try:
+            with self.reading() as connection:
+                holders = lock_holders(connection)
+        except LedgerError:
+            return busy
+        return BusyError(f"{busy}; held by {', '.join(holders)}") if holders else busy
+
+
 @dataclass(slots=True)
-class Transactions:
+class Nested(Posting):
+    """Posts within the transaction of a connection, which another began and will end."""
+
+    connection: Connection
+    retries: int = 0
+
+    @contextmanager
+    def call(self) -> Iterator[None]:
+        """Take back all that one call of the application posts, if it fails."""
+        with translated_errors("post"), self.connection.begin_nested():
+            yield
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Give the connection; a statement that fails does not end its transaction.
+
+        On SQLite no statement does, and a savepoint outside a transaction would begin one.
+        """
+        nested = self.connection.dialect.name == "postgresql"
+        with translated_errors("read"), self.connection.begin_nested() if nested else nullcontext():
+            yield self.connection
+
+    def snapshot(self) -> AbstractContextManager[Connection]:
+        """Give the connection: what has been posted never changes, whenever it is read."""
+        return self.reading()
+
+    def rehearse(self, runs: Iterable[Run]) -> list[Receipt | RefusedError]:
+        """Post `runs` one after the other, and take everything back.
+
+        Raises:
+            As `post`.
+        """
+        with translated_errors("rehearse"):
+            savepoint = self.connection.begin_nested()
+            try:
+                return [result for run in runs for result in self.post(run)]
+            finally:
+                savepoint.rollback()
+
+    def _posted(self, run: Run) -> list[Receipt | RefusedError]:
+        """Post in a savepoint."""
+        with self.connection.begin_nested():
+            return post(self.connection, run).results
+
+    def _again(self, error: DBAPIError) -> bool:
+        """Tell whether the same run can succeed: only where the transaction can go on."""
+        return violated_constraint(error) in _RACES
+
+
+@dataclass(slots=True)
+class Transactions(Posting):
     """Begins and commits on one engine; counts what had to be run again."""
 
     engine: Engine
+    lock_timeout: float = 10.0
+    """Seconds that a writer waits for another."""
     retries: int = 0
     _process: int = field(default_factory=os.getpid)
 
@@ -75,6 +211,10 @@ class Transactions:
             self.engine.dispose(close=False)
             self._process = os.getpid()
         return self.engine.connect()
+
+    def call(self) -> AbstractContextManager[None]:
+        """Do nothing: every run of a call is committed on its own."""
+        return nullcontext()
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -101,64 +241,52 @@ class Transactions:
         except BusyError as busy:
             raise self._told(busy) from busy.__cause__
 
-    def _told(self, busy: BusyError) -> BusyError:
-        """Return the error with the sessions that hold what was waited for, where known."""
-        try:
-            with self.reading() as connection:
-                holders = lock_holders(connection)
-        except LedgerError:
-            return busy
-        return BusyError(f"{busy}; held by {', '.join(holders)}") if holders else busy
+    def check_not_own(self, numbers: Collection[int]) -> None:
+        """Refuse to wait for a journal of `numbers` that this thread itself holds (`Ledger.on`).
+
+        SQLite has one lock for all of them. Raises BusyError.
+        """
+        waits.check_not_own(self._home, None if self._file else numbers)
+
+    @property
+    def _file(self) -> str | None:
+        """The SQLite file, or None on PostgreSQL."""
+        return self.engine.url.database if self.engine.dialect.name == "sqlite" else None
+
+    def _home(self) -> waits.Home:
+        """Return which database this is."""
+        if self._file is not None:
+            return waits.file_home(self._file)
+        with self.reading() as connection:
+            return waits.home_of(connection)
 
     @contextmanager
     def _begun(self) -> Iterator[Connection]:
         """Give a connection that may write, without translating errors."""
+        if self._file is not None:
+            self.check_not_own(())
         with self._connected() as plain:
             connection = plain.execution_options(ledger_writes=True)
             with connection.begin():
                 _check_isolation(connection)
                 yield connection
 
-    def post(self, run: Run) -> list[Receipt | RefusedError]:
-        """Post `run` and return one result an item, whatever else writes meanwhile.
-
-        Raises:
-            BusyError, ConflictError, CorruptError, DatabaseFileError: see `ledger.errors`.
-            RefusedError: CLOCK_AHEAD.
-        """
-        for attempt in range(MAX_ATTEMPTS):
-            try:
-                return self._posted(run)
-            except DBAPIError as error:
-                if not self._again(error):
-                    return self._settled(run, error)
-                self.retries += 1
-                time.sleep(random.uniform(0, 0.002 * attempt))  # noqa: S311 (spreads retries; no secret)
-        raise ConflictError("post: other writers won 16 times; run it again")
-
     def rehearse(self, runs: Iterable[Run]) -> list[Receipt | RefusedError]:
         """Post `runs` one after the other in one transaction, and take everything back.
+
+        All their journals are locked at first, sorted: a later run may need a lower one.
 
         Raises:
             As `post`.
         """
+        together = list(runs)
         with self.writing("rehearse") as connection:
-            results = [result for run in runs for result in self._tried(connection, run)]
+            lock_heads(
+                connection,
+                sorted({n for run in together for n in journal_numbers(run.symbols, run.assets)}),
+            )
+            results = Nested(connection).rehearse(together)
             connection.rollback()
-        return results
-
-    def _tried(self, connection: Connection, run: Run) -> list[Receipt | RefusedError]:
-        """Post `run` within a transaction that others go on with: item by item if need be."""
-        savepoint = connection.begin_nested()
-        try:
-            results = post(connection, run).results
-        except (IntegrityError, DataError) as error:
-            savepoint.rollback()
-            if len(run.items) == 1:
-                return [_refusal(error)]
-            parts = (replace(run, items=(item,)) for item in run.items)
-            return [result for part in parts for result in self._tried(connection, part)]
-        savepoint.commit()
         return results
 
     def _again(self, error: DBAPIError) -> bool:
@@ -200,21 +328,6 @@ class Transactions:
             lock_heads(connection, [number])
             return read_event(connection, number, place) == outcome.first_event
 
-    def _settled(self, run: Run, error: DBAPIError) -> list[Receipt | RefusedError]:
-        """Answer for a run that the database refused: item by item, then by the constraint."""
-        refused = isinstance(error, IntegrityError | DataError)
-        if refused and len(run.items) > 1 and not run.times:
-            return [
-                result for item in run.items for result in self.post(replace(run, items=(item,)))
-            ]
-        if refused:
-            return [_refusal(error)]
-        try:
-            with translated_errors("post"):
-                raise error
-        except BusyError as busy:
-            raise self._told(busy) from error
-
 
 def _refusal(error: DBAPIError) -> RefusedError:
     """Return the refusal that a violated constraint means. Raises CorruptError for any other."""
@@ -233,3 +346,8 @@ def _check_isolation(connection: Connection) -> None:
     level = connection.get_isolation_level()
     if level != "READ COMMITTED":
         raise DatabaseFileError(f"posting needs READ COMMITTED, this connection has {level}")
+
+
+def journal_numbers(symbols: Iterable[str], assets: Mapping[str, Asset]) -> set[int]:
+    """Return the numbers of the journals of `symbols`, one of which may be the accounts' stream."""
+    return {ACCOUNTS_STREAM.number if s == ACCOUNTS else assets[s].number for s in symbols}
