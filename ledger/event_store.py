@@ -62,6 +62,6 @@ def write_created(connection: Connection) -> None:
     )
     dialect.run(
         connection,
-        "UPDATE token_journals SET events = (SELECT count(*) FROM token_events WHERE asset = 0) "
-        "WHERE asset = 0",
+        "UPDATE token_journals SET events = (SELECT count(*) FROM token_events WHERE asset = 0), "
+        "last_time = (SELECT max(timestamp) FROM token_events WHERE asset = 0) WHERE asset = 0",
     )

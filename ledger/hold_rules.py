@@ -159,6 +159,7 @@ def post_hold(locked: Locked, item: PostHold) -> Receipt:
         "hold_posted",
         hold.account_id,
         hold=hold.number,
+        at=after.updated_at,
         amount=str(amount),
         remaining=str(kept),
         seq=entries[0].seq,
@@ -187,6 +188,7 @@ def _release(locked: Locked, hold: Hold, act: Act) -> Hold:
         f"hold_{after.state}",
         hold.account_id,
         hold=hold.number,
+        at=after.updated_at,
         amount=str(hold.remaining),
     )
     return after
