@@ -6,6 +6,7 @@ holds the rows that the ledger's held when the lap began.
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
 from benchmarks.loads import SYMBOL, Load, populated, post, post_singly
@@ -26,18 +27,16 @@ _LAP: Final = 20
 class Race:
     """A ledger and the driver's bare connections, writing the same rows in turns."""
 
-    def __init__(self, database: Database, accounts: int) -> None:
-        url = database.new_url()
+    def __init__(self, database: Database, url: str, ledger: Ledger) -> None:
+        database.check_durable(ledger)
         self._database = database
-        self.ledger = populated(url, accounts)
-        database.check_durable(self.ledger)
+        self._ledger = ledger
         self._bare = database.bare(url)
         self._mirrors: list[Bare] = []
-        self.load = Load(accounts)
 
     @property
     def _head(self) -> int:
-        return self.ledger.head(SYMBOL).seq
+        return self._ledger.head(SYMBOL).seq
 
     def mirror(self) -> Bare:
         """Return a bare connection to a table with the same rows; keep up all there are."""
@@ -55,7 +54,7 @@ class Race:
         for items in laps:
             first = self._head + 1
             with own.running():
-                ours(self.ledger, items)
+                ours(self._ledger, items)
             rows = self._bare.rows(first, self._head)
             assert len(rows) == len(items)
             for name, write in others.items():
@@ -64,8 +63,7 @@ class Race:
         return own.seconds, {name: watch.seconds for name, watch in theirs.items()}
 
     def close(self) -> None:
-        """Close every connection."""
-        self.ledger.close()
+        """Close the driver's connections."""
         for bare in (self._bare, *self._mirrors):
             bare.close()
 
@@ -73,32 +71,32 @@ class Race:
 def measure(database: Database, sizes: Sizes) -> Iterator[Result]:
     """Measure `post_many` at each run size, with few and many accounts."""
     for accounts in sizes.accounts:
-        race = Race(database, accounts)
-        mirror = race.mirror()
-        for run, entries in sizes.batches:
-            others = {database.bulk_name: mirror.bulk} if run > 1 else {ALONE: mirror.one_by_one}
-            if run == max(run for run, _ in sizes.batches) and database.bulk_name != "executemany":
-                others["executemany"] = race.mirror().many
-            what = f"{database.name}: post_many, {run:,} a call, {accounts:,} accounts"
-            laps = bar(
-                race.load.runs(entries, max(run, _LAP)), what, total=entries // max(run, _LAP)
-            )
-            ours, theirs = race.run(laps, post if run > 1 else post_singly, others)
-            for name, seconds in theirs.items():
-                yield Result(what, entries / ours, name, entries / seconds, "entries/s")
-        race.close()
+        url = database.new_url()
+        with populated(url, accounts) as ledger, closing(Race(database, url, ledger)) as race:
+            yield from _runs(database, race, accounts, sizes)
+
+
+def _runs(database: Database, race: Race, accounts: int, sizes: Sizes) -> Iterator[Result]:
+    """Measure each run size, from small to large."""
+    load, mirror = Load(accounts), race.mirror()
+    largest = max(run for run, _ in sizes.batches)
+    for run, entries in sizes.batches:
+        others = {database.bulk_name: mirror.bulk} if run > 1 else {ALONE: mirror.one_by_one}
+        if run == largest and database.bulk_name != "executemany":
+            others["executemany"] = race.mirror().many
+        what = f"{database.name}: post_many, {run:,} a call, {accounts:,} accounts"
+        lap = max(run, _LAP)
+        laps = bar(load.runs(entries, lap), what, total=entries // lap)
+        ours, theirs = race.run(laps, post if run > 1 else post_singly, others)
+        for name, seconds in theirs.items():
+            yield Result(what, entries / ours, name, entries / seconds, "entries/s")
 
 
 def alone(database: Database, sizes: Sizes) -> Iterator[Result]:
     """Measure one thread that posts one entry a commit."""
-    race = Race(database, sizes.accounts[0])
-    laps = bar(race.load.runs(sizes.alone, _LAP), "singles", total=sizes.alone // _LAP)
-    ours, theirs = race.run(laps, post_singly, {ALONE: race.mirror().one_by_one})
-    race.close()
-    yield Result(
-        f"{database.name}: singles, one thread",
-        sizes.alone / ours,
-        ALONE,
-        sizes.alone / theirs[ALONE],
-        "entries/s",
-    )
+    accounts, count, url = sizes.accounts[0], sizes.alone, database.new_url()
+    with populated(url, accounts) as ledger, closing(Race(database, url, ledger)) as race:
+        laps = bar(Load(accounts).runs(count, _LAP), "singles", total=count // _LAP)
+        ours, theirs = race.run(laps, post_singly, {ALONE: race.mirror().one_by_one})
+    what = f"{database.name}: singles, one thread"
+    yield Result(what, count / ours, ALONE, count / theirs[ALONE], "entries/s")

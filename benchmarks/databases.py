@@ -109,13 +109,23 @@ class Database(ABC):
 # --- SQLite ----------------------------------------------------------------------------------
 
 
-class BareSqlite(Bare):
-    """The standard library's driver, with the settings that the ledger has."""
+_PRAGMAS = (
+    "synchronous", "recursive_triggers", "foreign_keys", "cache_size", "wal_autocheckpoint",
+    "mmap_size", "temp_store",
+)  # fmt: skip
+"""What the bare connection takes over from the ledger's, so that none has the better settings."""
 
-    def __init__(self, path: str) -> None:
+
+class BareSqlite(Bare):
+    """The standard library's driver, with the settings that the ledger's own connections have."""
+
+    def __init__(self, url: str) -> None:
+        path = str(make_url(url).database)
         self._driver = sqlite3.connect(path, timeout=60, isolation_level=None)
-        for pragma in ("synchronous = FULL", "recursive_triggers = ON", "foreign_keys = ON"):
-            self._driver.execute(f"PRAGMA {pragma}")
+        with Ledger.open(url) as ledger, ledger.connection() as connection:
+            for pragma in _PRAGMAS:
+                value = connection.exec_driver_sql(f"PRAGMA {pragma}").scalar_one()
+                self._driver.execute(f"PRAGMA {pragma} = {value}")
         cursor = self._driver.execute("SELECT * FROM token_ledger LIMIT 0")
         self.columns = [column[0] for column in cursor.description]
         marks = ", ".join("?" * len(self.columns))
@@ -174,7 +184,7 @@ class Sqlite(Database):
 
     def bare(self, url: str) -> Bare:
         """Open the file at `url` with the driver alone."""
-        return BareSqlite(str(make_url(url).database))
+        return BareSqlite(url)
 
     def setting(self, ledger: Ledger, name: str) -> str:
         """Return a pragma of the connections through which `ledger` posts."""

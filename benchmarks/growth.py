@@ -7,12 +7,14 @@ beside is the same measurement at its first size.
 from __future__ import annotations
 
 import shutil
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
 from benchmarks import children, pages
+from benchmarks.batches import Race
 from benchmarks.loads import SYMBOL, Load, populated, post
 from benchmarks.measure import Result, Watch, bar
 
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 BEFORE: Final = "before growth"
 RUN: Final = 5_000
+RACES: Final = 6
+"""Runs that are raced against the driver after growth."""
 _POSTED: Final = ((RUN, 4), (100, 10), (1, 100))
 """(entries a call, calls) at each size."""
 _READ: Final = 200_000
@@ -118,6 +122,17 @@ class Growing:
             count = sum(1 for _ in self._bare.all_rows(last))
         return count / watch.seconds
 
+    def race(self, run: int, laps: int) -> Result:
+        """Measure `post_many` beside the driver, whose table has as many rows as the ledger's."""
+        name, entries = self._database.name, run * laps
+        with closing(Race(self._database, self._url, self.ledger)) as race:
+            mirror = race.mirror()
+            runs = bar(self._load.runs(entries, run, hot=0.5), f"{name}: racing", total=laps)
+            ours, theirs = race.run(runs, post, {self._database.bulk_name: mirror.bulk})
+        beside, seconds = theirs.popitem()
+        what = f"{name}: post_many, 5,000 a call, after growth"
+        return Result(what, entries / ours, beside, entries / seconds, "entries/s")
+
     def close(self) -> None:
         """Close every connection."""
         self.ledger.close()
@@ -132,6 +147,7 @@ def measure(database: Database, sizes: Sizes) -> Iterator[Result]:
     young = growing.measure(run)
     growing.grow(sizes.entries, run)
     old = growing.measure(run)
+    yield growing.race(run, RACES)
     growing.close()
 
     name = database.name
