@@ -6,30 +6,30 @@ place (balances, heads), is read in one snapshot at the end.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select, text
 
-from ledger import account_store, store
-from ledger.account_rules import new_account
+from ledger import check_store, store
 from ledger.addresses import pepper_check
+from ledger.audit_accounts import AccountEventAudit, check_row, missing_account
+from ledger.audit_events import EventAudit
 from ledger.balances import NOTHING, BalanceState
 from ledger.checks import (
     UNREADABLE,
     Finding,
     FoundError,
     JournalCheck,
-    check_account,
     check_asset,
     check_groups,
     readable,
-    recomputed,
     same,
     unreadable,
 )
 from ledger.encoding import ledger_domain
-from ledger.model import ISSUER, ZERO_ADDRESS, Address, Hash32
+from ledger.model import ISSUER, ZERO_ADDRESS, Address
+from ledger.reversal_checks import check_reversed_groups
 from ledger.seal_checks import BatchCheck, SealCheck, check_group_seals
 from ledger.sealing import check_seals, read_batches, read_heads
 from ledger.tables import accounts, balances
@@ -121,6 +121,8 @@ class _Audit:
     accounts: int = 0
     journals: dict[str, JournalCheck] = field(default_factory=dict)
     batches: dict[str, BatchCheck] = field(default_factory=dict)
+    events: dict[str, EventAudit] = field(default_factory=dict)
+    account_events: AccountEventAudit = field(default_factory=AccountEventAudit)
     seals: SealCheck = field(default_factory=lambda: SealCheck(b""))
     ledger_id: bytes = b""
     domain: bytes = b""
@@ -139,15 +141,19 @@ class _Audit:
         for check in self.journals.values():
             while self._check_page(check) == PAGE:
                 pass
+        self._check_account_events()
         with self.transactions.snapshot() as connection:
             self._check_assets(connection)  # those made meanwhile: groups may be over both
             for check in self.journals.values():
                 self._check_rest(connection, check)
             journals = list(self.journals.values())
             check_groups(self.domain, journals)
+            check_reversed_groups(journals, [each.reversals for each in self.events.values()])
+            self._check_causes(connection)
             by_id = {self.assets[symbol].id: check for symbol, check in self.batches.items()}
             check_seals(connection, self.assets, self.seals)
             check_group_seals(journals, by_id)
+            self.account_events.finish(connection, journals)
 
     def _check_settings(self, connection: Connection) -> None:
         """Check the one row of settings and keep what the ids depend on."""
@@ -175,6 +181,7 @@ class _Audit:
                     check_asset(asset)
                 self.journals[symbol] = JournalCheck(self.domain, asset)
                 self.batches[symbol] = BatchCheck(self.domain, asset, self._stored_batches(asset))
+                self.events[symbol] = EventAudit(connection, self.domain, self.pepper, asset)
 
     def _check_accounts(self) -> None:
         """Recompute every address."""
@@ -184,14 +191,28 @@ class _Audit:
                 query = select(accounts).where(accounts.c.account_id > after)
                 rows = connection.execute(query.order_by(accounts.c.account_id).limit(PAGE)).all()
             for row in rows:
-                with readable("token_accounts", row.account_id):
-                    check_account(account_store.account_of(row, self.pepper), self.ledger_id)
+                check_row(row, self.ledger_id, self.pepper)
                 seen_issuer |= row.account_id == ISSUER
             self.accounts += len(rows)
             if len(rows) < PAGE:
                 break
             after = rows[-1].account_id
         same("token_accounts", ISSUER, "row", "there", "there" if seen_issuer else "missing")
+
+    def _check_account_events(self) -> None:
+        """Check the accounts' own events, page by page."""
+        while True:
+            with self.transactions.reading() as connection:
+                if not self.account_events.take(connection):
+                    return
+
+    def _check_causes(self, connection: Connection) -> None:
+        """Check that an entry was reversed, and a log read, at most once."""
+        place = check_store.same_cause(connection)
+        if place is not None:
+            symbols = {asset.number: asset.symbol for asset in self.assets.values()}
+            row = f"{symbols[place[0]]}/{place[1]}"
+            same("token_ledger", row, "cause", "one that no other entry has", "that of another")
 
     def _check_page(self, check: JournalCheck) -> int:
         """Check the next page of a journal in a transaction of its own; return its size."""
@@ -201,6 +222,8 @@ class _Audit:
             lost = _lost_keys(connection, check, entries)
         self._check_entries(check, entries, strays)
         _refuse_lost(lost)
+        with self.transactions.reading() as connection:
+            self.events[check.asset.symbol].take(connection, entries, check.seq)
         return len(entries)
 
     def _check_entries(
@@ -213,7 +236,10 @@ class _Audit:
             try:
                 check.check(entry)
             except FoundError as found:
-                raise self._missing_account(check, entry) or found from None
+                raise (
+                    missing_account(check, entry, self.ledger_id, self.pepper, self.registrar)
+                    or found
+                ) from None
             except UNREADABLE as error:
                 raise unreadable("token_ledger", f"{symbol}/{check.seq + 1}", error) from None
             if entry.seq in wrong_origins:
@@ -224,22 +250,6 @@ class _Audit:
                 same("token_ledger", f"{symbol}/{entry.seq}", "head", expected[1], check.head)
         if entries:
             self.progress(len(entries))
-
-    def _missing_account(self, check: JournalCheck, entry: Entry) -> FoundError | None:
-        """Return the account whose row is gone, if with its address the entry would be right."""
-        sides = ((entry.from_account, entry.from_address), (entry.to_account, entry.to_address))
-        gone = [name for name, at in sides if at == ZERO_ADDRESS and name != ISSUER]
-        if not gone or self.pepper is None or not all(isinstance(name, str) for name in gone):
-            return None
-        pepper, ledger_id = Hash32(self.pepper), Hash32(self.ledger_id)
-        from_, to = (
-            new_account(name, ledger_id, pepper, self.registrar, 0).address if name in gone else at
-            for name, at in sides
-        )
-        whole = replace(entry, from_address=from_, to_address=to)
-        if recomputed(self.domain, check.asset.id, check.head, whole)[0] != entry.id:
-            return None
-        return FoundError(Finding("token_accounts", gone[0], "row", "there", "missing"))
 
     def _page(self, connection: Connection, check: JournalCheck) -> list[Entry]:
         """Read the next page; a row that cannot even be read is the finding."""
@@ -287,9 +297,11 @@ class _Audit:
             lost = _lost_keys(connection, check, entries)
             self._check_entries(check, entries, strays)
             _refuse_lost(lost)
+            self.events[check.asset.symbol].take(connection, entries, check.seq)
         check.end_group()
         symbol = check.asset.symbol
         self._check_head(connection, check)
+        self.events[symbol].finish(connection, check)
         self.batches[symbol].finish()
         expected = self.expect_heads.get(symbol)
         if expected is not None and expected[0] == 0:
@@ -317,6 +329,9 @@ class _Audit:
     def _check_balances(self, connection: Connection, check: JournalCheck) -> None:
         """Compare every stored balance with the running one, and the sum with the supply."""
         symbol, left = check.asset.symbol, dict(check.states)
+        events = self.events[symbol].check
+        staked = events.staked()
+        left = dict.fromkeys(events.limits, NOTHING) | left
         query = select(balances).where(balances.c.asset == check.asset.number)
         with readable("token_balances"):
             rows = connection.execute(query.order_by(balances.c.account_id)).all()
@@ -327,8 +342,12 @@ class _Audit:
             if state is None:
                 raise FoundError(Finding("token_balances", where, "row", "missing", "there"))
             stored = BalanceState(row.balance, row.total_earned, row.total_spent, row.total_staked)
+            state = state._replace(staked=staked.get(row.account_id, 0))
             for what, expected, found in zip(_BALANCE_COLUMNS, state, stored, strict=True):
                 same("token_balances", where, what, expected, found)
+            if not 0 <= row.total_staked <= row.balance:
+                most = f"at most {row.balance}"
+                same("token_balances", where, "total_staked", most, row.total_staked)
             total += 0 if row.account_id == ISSUER else row.balance
         for account_id in left:
             same("token_balances", f"{symbol}/{account_id}", "row", "there", "missing")

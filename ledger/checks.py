@@ -19,6 +19,7 @@ from ledger.errors import RefusedError
 from ledger.formats import FACTORY
 from ledger.ids import asset_id, chained, first_head, group_id
 from ledger.links import check_link
+from ledger.locked import HOUR
 from ledger.model import (
     ISSUER,
     ZERO_ADDRESS,
@@ -32,7 +33,7 @@ from ledger.model import (
 from ledger.texts import check_memo, check_symbol, check_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from ledger.links import Link
     from ledger.results import Account, Asset, Entry
@@ -247,6 +248,8 @@ class JournalCheck:
     states: dict[str, BalanceState] = field(default_factory=dict)
     parts: dict[bytes, list[GroupPart]] = field(default_factory=dict)
     """Of groups over several assets, which no single journal proves."""
+    volume: dict[int, tuple[int, int]] = field(default_factory=dict)
+    """By hour, the transfers (neither mints nor burns) and their sum."""
     _group: bytes = ZERO_HASH
     _group_first: int = 0
 
@@ -299,6 +302,18 @@ class JournalCheck:
             ) from None
         same("token_ledger", row, "balance_after_from", after_from, entry.balance_after_from)
         same("token_ledger", row, "balance_after_to", after_to, entry.balance_after_to)
+        if entry.from_account != ISSUER != entry.to_account:
+            hour = entry.timestamp // HOUR
+            count, amount = self.volume.get(hour, (0, 0))
+            self.volume[hour] = (count + 1, amount + entry.amount)
+
+
+def check_closed(journal: JournalCheck, closed: Iterable[str]) -> None:
+    """Check that closed accounts have nothing. Raises FoundError."""
+    for account_id in closed:
+        balance = journal.states.get(account_id, NOTHING).balance
+        row = f"{journal.asset.symbol}/{account_id}"
+        same("token_balances", row, "balance", "0, of a closed account" if balance else 0, balance)
 
 
 def _check_zero(row: str, what: str, account_id: str, address: bytes) -> None:

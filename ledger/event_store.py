@@ -51,7 +51,10 @@ def read_event(connection: Connection, number: int, place: int) -> Row | None:
 
 
 def write_created(connection: Connection) -> None:
-    """Make the events of accounts that were written without: those of an import."""
+    """Make the events of accounts that were written without: those of a new ledger or an import.
+
+    One for the creation of each, then one for each that is not open, at the time of the last.
+    """
     dialect = dialect_of(connection)
     dialect.run(
         connection,
@@ -59,6 +62,15 @@ def write_created(connection: Connection) -> None:
         "(asset, number, after_seq, timestamp, type, account_id, details) "
         "SELECT 0, row_number() OVER (ORDER BY created_at, account_id), 0, created_at, "
         "'account_created', account_id, '{}' FROM token_accounts",
+    )
+    dialect.run(
+        connection,
+        "INSERT INTO token_events "
+        "(asset, number, after_seq, timestamp, type, account_id, details) "
+        "SELECT 0, (SELECT count(*) FROM token_accounts) "
+        "+ row_number() OVER (ORDER BY account_id), "
+        "0, (SELECT max(created_at) FROM token_accounts), 'account_' || status, account_id, '{}' "
+        "FROM token_accounts WHERE status <> 'open'",
     )
     dialect.run(
         connection,

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 from ledger.addresses import hold_blind
 from ledger.dialects import Row, dialect_of
 from ledger.model import ZERO_ADDRESS, ZERO_HASH, Address, Hash32, HoldState
-from ledger.results import Hold
+from ledger.results import Hold, Limits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from sqlalchemy import Connection
 
-    from ledger.results import Asset, Limits
+    from ledger.results import Asset
 
 HOLD_COLUMNS = (
     "asset", "number", "id", "account_id", "to_account", "amount", "remaining", "state",
@@ -131,6 +131,19 @@ def update_holds(connection: Connection, holds: Iterable[Hold], numbers: Mapping
             numbers[hold.asset],
             hold.number,
         )
+
+
+def read_limits(connection: Connection, number: int) -> dict[str, Limits]:
+    """Return the limits of every account that has any in an asset, by account id."""
+    dialect = dialect_of(connection)
+    sql = (
+        "SELECT account_id, max_debit, max_balance FROM token_balances WHERE asset = ? "
+        "AND (max_debit IS NOT NULL OR max_balance IS NOT NULL) ORDER BY account_id"
+    )
+    return {
+        account_id: Limits(*(None if each is None else dialect.to_amount(each) for each in both))
+        for account_id, *both in dialect.rows(connection, sql, number)
+    }
 
 
 def write_limits(connection: Connection, changed: Mapping[tuple[int, str], Limits]) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 from ledger import store
 from ledger.amounts import check_amount
 from ledger.audit import AuditReport, ExpectedHead, run_audit
+from ledger.carrying import read_carried
 from ledger.errors import FieldError
 from ledger.founding import add_asset, found, founded, open_founded
 from ledger.joined import Joined, JoinedTransactions, checked_connection
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from ledger.model import Address, Hash32
     from ledger.requests import Item
     from ledger.restore import Restore
-    from ledger.results import Asset, Identity, Receipt, Sealed
+    from ledger.results import Asset, Carried, Identity, Receipt, Sealed
     from ledger.writer import Symbols
 
 
@@ -243,6 +244,15 @@ class Ledger(Operations):
         """
         with self._transactions.writing("seal") as connection:
             return seal_next(connection, self.identity, self._clock)
+
+    def carried(self, asset: str | None, seq: int) -> Carried:
+        """Return what an export of the entries of an asset up to `seq` carries besides them.
+
+        Of its holds, `amount` is what was held first; what is left follows from the entries.
+        """
+        found_asset = self.asset(asset)
+        with self._transactions.snapshot() as connection:
+            return read_carried(connection, found_asset, self.identity.pepper, seq)
 
     def audit(
         self,

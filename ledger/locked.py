@@ -6,12 +6,12 @@ item leaves it as it was.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from ledger.addresses import entry_blind
 from ledger.balances import NOTHING, BalanceState, after_credit, after_debit
+from ledger.details import details_of
 from ledger.encoding import ledger_domain
 from ledger.errors import NotFoundError, RefusedError, Rule
 from ledger.ids import chained, group_id
@@ -202,7 +202,7 @@ class Locked:
             type_,
             account_id,
             hold,
-            json.dumps(details, separators=(",", ":")),
+            details_of(**details),
         )
         self.new_events.append(event)
         self.moved.add(symbol)

@@ -1,26 +1,28 @@
-"""Idempotency keys rebuilt from the entries that carry them, for an import. Values only.
+"""Idempotency keys rebuilt from what carries them, for an import. Values only.
 
-Keys are hashed into entries, so they survive an export; what they stood for is in the entries of
-the same group. The key of an account's creation is in no entry: repeating it is refused as
-ACCOUNT_EXISTS, and books nothing.
+Keys are hashed into entries and holds, so they survive an export; what they stood for is in the
+entries of the same group, or in the hold. The key of an account's creation is in neither:
+repeating it is refused as ACCOUNT_EXISTS, and books nothing.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ledger.canonical import imported_hash, request_hash
 from ledger.ids import group_id
 from ledger.model import ZERO_HASH, Kind
-from ledger.requests import Group, movement_of
+from ledger.requests import Group, PlaceHold, movement_of
 from ledger.results import Entry, Receipt
 from ledger.rules import KeyState
+from ledger.times import moment_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from ledger.model import Hash32
+    from ledger.results import Hold
 
 Keyed = tuple[str, KeyState]
 """A key, and what it made."""
@@ -67,6 +69,24 @@ class KeyedRequests:
             yield from _of_group(entries)
         else:
             self._parts.setdefault(first.group, []).extend(entries)
+
+
+def keyed_hold(hold: Hold) -> Keyed:
+    """Return the key of a pending hold with what it made: the hold as it was first."""
+    item = PlaceHold(
+        hold.account_id,
+        hold.amount,
+        hold.to_account,
+        hold.asset,
+        None if hold.expires_at is None else moment_of(hold.expires_at),
+        hold.reason,
+        hold.reference_type,
+        hold.reference_id,
+        hold.memo,
+    )
+    first = replace(hold, remaining=hold.amount, updated_at=hold.created_at)
+    request = request_hash(item, [hold.asset])
+    return hold.idempotency_key, KeyState(request, Receipt(hold=first))
 
 
 def _of_group(entries: list[Entry]) -> Iterator[Keyed]:

@@ -17,6 +17,7 @@ from ledger.checks import (
     check_account_form,
     check_asset,
     check_asset_form,
+    check_closed,
     check_entry_form,
     check_groups,
     same,
@@ -25,21 +26,24 @@ from ledger.engine import violated_constraint
 from ledger.errors import LedgerError
 from ledger.event_store import write_created
 from ledger.ids import first_head
-from ledger.locked import Journal
-from ledger.model import ISSUER
+from ledger.model import ISSUER, Status
 from ledger.repeats import KeyedRequests
+from ledger.restore_standing import Standing
+from ledger.results import Carried
+from ledger.reversal_checks import check_reversed_groups
 from ledger.seal_checks import BatchCheck, SealCheck, check_group_seals
 from ledger.sealing import write_seal
 from ledger.tables import metadata
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Set as AbstractSet
 
     from sqlalchemy import Connection
     from sqlalchemy.exc import DBAPIError
 
     from ledger.model import Address, Hash32
-    from ledger.results import Account, Asset, Entry, Identity, Sealed, SealedBatch
+    from ledger.results import Account, Asset, Entry, Identity, Receipt, Sealed, SealedBatch
     from ledger.rules import KeyState
 
 PAGE = 1_000
@@ -69,6 +73,8 @@ class Restore:
     entries: Callable[[str], Iterable[Entry]]
     """Of a symbol, ascending by seq; with ids, heads, balances and blinds."""
     seals: Sequence[Sealed]
+    carried: Callable[[str], Carried] = field(default=lambda _: Carried())
+    """Of a symbol, what goes with its entries: pending holds, limits."""
     check: Callable[[], None] = field(default=lambda: None)
     """Called last, inside the transaction: raise to refuse and leave no trace."""
 
@@ -82,13 +88,14 @@ def write_restore(connection: Connection, identity: Identity, contents: Restore)
     keys = KeyedRequests(identity.domain, {a.symbol: a.id for a in contents.assets})
     try:
         _check_assets(contents)
-        _write_accounts(connection, identity, contents)
-        journals = [
-            _write_journal(connection, identity, contents, asset, keys) for asset in contents.assets
-        ]
-        check_groups(identity.domain, [journal for journal, _ in journals])
-        by_id = {batches.asset.id: batches for _, batches in journals}
-        check_group_seals([journal for journal, _ in journals], by_id)
+        closed = _write_accounts(connection, identity, contents)
+        written = [_Journal(connection, identity, contents, asset) for asset in contents.assets]
+        for each in written:
+            each.write(keys, closed)
+        journals = [each.journal for each in written]
+        check_groups(identity.domain, journals)
+        check_reversed_groups(journals, [each.standing.reversals for each in written])
+        check_group_seals(journals, {each.asset.id: each.batches for each in written})
         _write_keys(connection, keys.finish(), contents)
         _write_seals(connection, identity, contents)
     except FoundError as found:
@@ -118,48 +125,69 @@ def _check_assets(contents: Restore) -> None:
                 same("token_batches", row, "asset", "an asset that exists", batch.symbol)
 
 
-def _write_accounts(connection: Connection, identity: Identity, contents: Restore) -> None:
-    """Write the accounts whose addresses recompute."""
-    issuers = 0
+def _write_accounts(connection: Connection, identity: Identity, contents: Restore) -> set[str]:
+    """Write the accounts whose addresses recompute; return those that are closed."""
+    issuers, closed = 0, set()
     for page in _pages(contents.accounts()):
         for account in page:
             issuers += account.account_id == ISSUER
             check_account_form(account)
             check_account(account, identity.ledger_id)
+            if account.account_id == ISSUER:
+                same("token_accounts", ISSUER, "status", Status.OPEN, account.status)
+            elif account.status == Status.CLOSED:
+                closed.add(account.account_id)
             if identity.pepper is not None and (account.derived or account.link is not None):
                 blind = account_blind(identity.pepper, account.account_id)
                 same("token_accounts", account.account_id, "blind", blind, account.blind)
         account_store.write_accounts(connection, page, with_blind=identity.pepper is None)
     same("token_accounts", ISSUER, "row", "there", "there" if issuers else "missing")
     write_created(connection)
+    return closed
 
 
-def _write_journal(
-    connection: Connection,
-    identity: Identity,
-    contents: Restore,
-    asset: Asset,
-    keys: KeyedRequests,
-) -> tuple[JournalCheck, BatchCheck]:
-    """Write an asset, its entries, balances and head, and the keys that its entries carry."""
-    store.write_asset(connection, asset, first_head(identity.domain, asset.id), contents.created_at)
-    journal = JournalCheck(identity.domain, asset)
-    batches = BatchCheck(identity.domain, asset, _batches(contents.seals, asset.symbol))
-    for page in _pages(contents.entries(asset.symbol)):
+class _Journal:
+    """One asset being written: its entries, and all that follows from them."""
+
+    def __init__(
+        self, connection: Connection, identity: Identity, contents: Restore, asset: Asset
+    ) -> None:
+        self.asset = asset
+        self.journal = JournalCheck(identity.domain, asset)
+        self.batches = BatchCheck(identity.domain, asset, _batches(contents.seals, asset.symbol))
+        self.standing = Standing(connection, identity, asset, contents.carried(asset.symbol))
+        self._connection, self._identity, self._contents = connection, identity, contents
+
+    def write(self, keys: KeyedRequests, closed: AbstractSet[str]) -> None:
+        """Write the asset, its entries, balances and head, and the keys that go with them."""
+        connection, identity, asset = self._connection, self._identity, self.asset
+        head = first_head(identity.domain, asset.id)
+        store.write_asset(connection, asset, head, self._contents.created_at)
+        self.standing.check_holds()
+        for page in _pages(self._contents.entries(asset.symbol)):
+            self._write_page(page)
+            _write_keys(connection, keys.take(page), self._contents)
+        self.journal.end_group()
+        self.batches.finish()
+        self.standing.write(self.journal)
+        _write_keys(connection, self.standing.keys(), self._contents)
+        check_closed(self.journal, closed)
+
+    def _write_page(self, page: Sequence[Entry]) -> None:
+        """Write entries that recompute."""
         for entry in page:
-            check_entry_form(asset, entry)
-            journal.check(entry)
-            batches.check(entry)
-            _check_blind(identity, asset, entry)
-        _check_addresses(connection, page)
+            check_entry_form(self.asset, entry)
+            self.journal.check(entry)
+            self.batches.check(entry)
+            _check_blind(self._identity, self.asset, entry)
+        _check_addresses(self._connection, page)
         store.write_entries(
-            connection, page, {asset.symbol: asset.number}, with_blind=identity.pepper is None
+            self._connection,
+            page,
+            {self.asset.symbol: self.asset.number},
+            with_blind=self._identity.pepper is None,
         )
-        _write_keys(connection, keys.take(page), contents)
-    journal.end_group()
-    batches.finish()
-    _write_end(connection, asset, journal)
-    return journal, batches
+        self.standing.take(page)
 
 
 def _check_blind(identity: Identity, asset: Asset, entry: Entry) -> None:
@@ -177,13 +205,19 @@ def _write_keys(
     made = list(keys)
     known = set(key_store.read_keys(connection, [key for key, _ in made])) if made else set()
     for key, state in made:
-        first = state.receipt.entries[0]
         found = f"{key!r}, which an earlier entry has" if key in known else "a key used once"
-        row = f"{first.asset}/{first.seq}"
-        same("token_ledger", row, "idempotency_key", "a key used once", found)
+        table, row = _row_of(state.receipt)
+        same(table, row, "idempotency_key", "a key used once", found)
         known.add(key)
     if made:
         key_store.write_keys(connection, dict(made), numbers, contents.created_at)
+
+
+def _row_of(receipt: Receipt) -> tuple[str, str]:
+    """Return the table and the row that a key made first."""
+    if receipt.hold is not None and not receipt.entries:
+        return "token_holds", f"{receipt.hold.asset}/{receipt.hold.number}"
+    return "token_ledger", f"{receipt.entries[0].asset}/{receipt.entries[0].seq}"
 
 
 def _check_addresses(connection: Connection, page: Sequence[Entry]) -> None:
@@ -196,14 +230,6 @@ def _check_addresses(connection: Connection, page: Sequence[Entry]) -> None:
         same("token_ledger", row, "from_account", expected, bytes(entry.from_address))
         expected = known.get(entry.to_account, b"")
         same("token_ledger", row, "to_account", expected, bytes(entry.to_address))
-
-
-def _write_end(connection: Connection, asset: Asset, journal: JournalCheck) -> None:
-    """Write the balances and the head that the entries lead to."""
-    states = {(asset.number, account_id): state for account_id, state in journal.states.items()}
-    store.write_balances(connection, states, journal.last_time)
-    end = Journal(asset, journal.seq, journal.head, journal.seq, journal.last_time)
-    store.write_heads(connection, [end])
 
 
 def _batches(seals: Sequence[Sealed], symbol: str) -> Iterator[SealedBatch]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ledger.amounts import format_amount, parse_amount
@@ -19,6 +19,7 @@ from ledger.model import (
 from ledger.times import moment_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from ledger.links import Link
@@ -191,6 +192,27 @@ class Limits:
 
     max_debit: int | None = None
     max_balance: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CarriedHold:
+    """A pending hold, as an export carries it."""
+
+    hold: Hold
+    after_seq: int
+    """The entry that it follows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What an export carries of an asset besides its entries."""
+
+    holds: Sequence[CarriedHold] = ()
+    """The pending ones, ascending by number."""
+    limits: Mapping[str, Limits] = field(default_factory=dict)
+    """Of every account that has any."""
+    last_hold: int = 0
+    """The greatest number that a hold of the asset ever had: the next ones are greater."""
 
 
 @dataclass(frozen=True, slots=True)

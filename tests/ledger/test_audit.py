@@ -12,13 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ledger import FieldError, Group, Hash32, Kind, Ledger, Movement
+from ledger import Address, FieldError, Group, Hash32, Kind, Ledger, Link, LinkScheme, Movement
 from ledger.ids import next_head
 from ledger.tables import metadata
-from tests.ledger.support import START, TABLES, Clock, Raw, attacker, create
+from ledger.times import moment_of
+from tests.contracts.people import ALICE, BOB
+from tests.ledger.support import START, TABLES, Clock, Raw, accepted, attacker, create
+from tests.ledger.test_real_addresses import signed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
     from ledger import AuditReport
     from tests.support.postgres import PostgresServer
@@ -34,6 +38,9 @@ KEYS = {
     "token_ledger": ("asset", "seq"),
     "token_seals": ("number",),
     "token_batches": ("asset", "number"),
+    "token_holds": ("asset", "number"),
+    "token_events": ("asset", "number"),
+    "token_volume": ("asset", "hour"),
 }
 """The tables that audit covers, and the columns that name a row."""
 
@@ -46,6 +53,9 @@ NOT_COVERED = {
     "token_ledger": set(),
     "token_seals": set(),
     "token_batches": set(),
+    "token_holds": set(),
+    "token_events": set(),
+    "token_volume": set(),
     "token_keys": {"key", "request", "made", "created_at"},
     "token_submissions": {
         "id", "asset", "chain_id", "contract", "number", "first_seq", "last_seq", "nonce",
@@ -62,6 +72,19 @@ COVERED = [
 ]
 
 CAUSE = Hash32(b"\x03" * 32)
+
+LINKED = {
+    "erin": signed("erin"),
+    "finn": Link(LinkScheme.OPERATOR),
+    "gus": Link(LinkScheme.ERC1271, 1, b"\x01\x02"),
+    "hal": signed("hal", LinkScheme.EIP191, signer=BOB),
+}
+ADDRESSES = {
+    "erin": Address.parse(ALICE.address),
+    "finn": Address(b"\x0f" * 20),
+    "gus": Address(b"\x09" * 20),
+    "hal": Address.parse(BOB.address),
+}
 
 
 def found(ledger: Ledger, **options: Any) -> tuple[str, str]:  # noqa: ANN401 (of Ledger.audit)
@@ -90,7 +113,50 @@ def write_history(url: str) -> None:
     ledger.transfer("bob", "alice", 3, asset="SCI")
     ledger.seal()
     ledger.burn("bob", 1, asset="B")
+    write_standing(ledger)
     ledger.close()
+
+
+def write_standing(ledger: Ledger) -> None:
+    """Make what is no plain entry: accounts of every standing, holds in every state, reversals."""
+    ledger.create_asset("H", "Held", 0)
+    for account_id, link in LINKED.items():
+        ledger.create_account(account_id, 0, asset="H", address=ADDRESSES[account_id], link=link)
+    for account_id in ("carol", "dave", "ivy"):
+        ledger.create_account(account_id, 0, asset="H")
+    ledger.freeze_account("carol")
+    ledger.close_account("dave")
+    ledger.freeze_account("ivy")
+    ledger.reopen_account("ivy")
+    for account_id in ("alice", "bob", *LINKED):
+        ledger.mint(account_id, 10_000, asset="H")
+    ledger.set_limits("bob", asset="H", max_debit=9_000)
+    ledger.set_limits("bob", asset="H", max_debit=8_000, max_balance=10**9)
+    ledger.set_limits("carol", asset="H", max_balance=5)
+    kept = ledger.hold("alice", 100, "bob", asset="H", expires_at=at(3_600), idempotency_key="kept",
+                       reason="r", reference_type="t", reference_id="i", memo="m")  # fmt: skip
+    ledger.post_hold(kept.id, 40, keep_rest=True)
+    ledger.post_hold(ledger.hold("alice", 50, asset="H").id, to_account="bob", idempotency_key="p")
+    ledger.post_hold(ledger.hold("erin", 30, "bob", asset="H", expires_at=at(9)).id, 10)
+    ledger.void_hold(ledger.hold("bob", 7, asset="H").id)
+    ledger.hold("bob", 8, "alice", asset="H", expires_at=at(10))
+    ledger.hold("gus", 9, asset="H", expires_at=at(7_200))
+    paid = ledger.transfer("alice", "bob", 20, asset="H")
+    clock = ledger._clock  # time passes, and the next posting lets a hold expire
+    assert isinstance(clock, Clock)
+    clock.now = START + 60 * 10**6
+    ledger.reverse(paid.id, 5)
+    one = (Movement("alice", "bob", 1, "H"), Movement("bob", "alice", 2, "H"))
+    two = (Movement("alice", "bob", 3, "H"), Movement("bob", "alice", 4, "B"))
+    for receipt in map(accepted, ledger.post_many([Group(one), Group(two)])):
+        ledger.reverse(receipt.entries[0].id, whole_group=True)
+    last = ledger.hold("bob", 3, asset="H")
+    ledger.post_hold(last.id, 1, to_account="finn", keep_rest=True)
+
+
+def at(seconds: int) -> datetime:
+    """Return an instant after the history began."""
+    return moment_of(START + seconds * 10**6)
 
 
 @pytest.fixture(scope="session")
@@ -191,7 +257,7 @@ def test_an_altered_byte_is_named(database_url: str, table: str, column: str) ->
         for row, name in zip(rows, names, strict=True):
             old = row[column]
             with attacker(database_url) as database:
-                new = _fill(column) if old is None else altered(old, column)
+                new = _fill(database, table, column) if old is None else altered(old, column)
                 write(database, table, row, column, new)
                 changed = {**row, column: new}
                 now = row_name(database, table, changed)
@@ -203,17 +269,31 @@ def test_an_altered_byte_is_named(database_url: str, table: str, column: str) ->
 
 def telling(rows: list[dict[str, Any]], column: str) -> list[dict[str, Any]]:
     """Return the last row, the first that has a value and the first that has none."""
-    if column == "registrar":  # no id depends on the registrar of an account that is an address
-        rows = [row for row in rows if row["derived"]]
+    rows = [row for row in rows if is_proved(row, column)]
     some = [row for row in rows if row[column] is not None][:1]
     none = [row for row in rows if row[column] is None][:1]
     return [row for row in rows if row in (*some, *none, rows[-1])]
 
 
-def _fill(column: str) -> object:
+def is_proved(row: dict[str, Any], column: str) -> bool:
+    """Tell whether something proves this value of a column that is covered (docs/audit.md)."""
+    if column == "registrar":  # no id depends on the registrar of an account that is an address
+        return bool(row["derived"])
+    if "link" in row and column in ("address", "link_signature", "link_chain_id"):
+        return row["link"] not in ("operator", "erc1271")
+    if "details" in row and column == "timestamp":
+        return row["hold"] is not None
+    return True
+
+
+def _fill(database: Raw, table: str, column: str) -> object:
     """Return what to put where nothing was."""
-    sizes = {"blind": 32, "cause": 32, "group_id": 32, "operator": 20}
-    return b"\x01" * sizes[column] if column in sizes else "x"
+    sizes = {"blind": 32, "cause": 32, "group_id": 32, "operator": 20, "link_signature": 65}
+    if column in sizes:
+        return b"\x01" * sizes[column]
+    if is_amount(table, column):
+        return database.amount(7)
+    return 7 if column in ("hold", "expires_at", "next_expiry") else "x"
 
 
 NULLABLE = [
@@ -257,6 +337,12 @@ def test_a_value_of_another_form_is_a_finding_not_a_crash(
 
 EDGES = {"first": 0, "middle": 1, "last": -1}
 
+DELETED = {
+    "token_accounts": 1, "token_balances": 1, "token_journals": 1, "token_ledger": 1,
+    "token_seals": 1, "token_holds": 3, "token_events": 3, "token_volume": 3,
+}  # fmt: skip
+"""The tables, and the asset of whose rows one is deleted."""
+
 
 def delete(database: Raw, table: str, row: dict[str, Any]) -> None:
     where = " AND ".join(f"{key} = ?" for key in KEYS[table])
@@ -264,13 +350,12 @@ def delete(database: Raw, table: str, row: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("edge", EDGES)
-@pytest.mark.parametrize(
-    "table", ["token_accounts", "token_balances", "token_journals", "token_ledger", "token_seals"]
-)
+@pytest.mark.parametrize("table", DELETED)
 def test_a_deleted_row_is_named(database_url: str, table: str, edge: str) -> None:
     with history(database_url) as ledger:
         with attacker(database_url) as database:
-            rows = [row for row in rows_of(database, table) if row.get("asset", 1) == 1]
+            number = DELETED[table]
+            rows = [row for row in rows_of(database, table) if row.get("asset", 1) == number]
             row = rows[EDGES[edge] if len(rows) > 1 else 0]
             name = row_name(database, table, row)
             delete(database, table, row)
@@ -304,30 +389,37 @@ def insert(database: Raw, table: str, row: dict[str, Any]) -> None:
 
 
 INSERTED: dict[str, tuple[dict[str, Any], str]] = {
-    "token_assets": ({"asset": 3, "id": b"\x01" * 32, "symbol": "NEW"}, "NEW"),
+    "token_assets": ({"asset": 4, "id": b"\x01" * 32, "symbol": "NEW"}, "NEW"),
     "token_accounts": ({"account_id": "zed", "address": b"\x01" * 20}, "zed"),
     "token_balances": ({"account_id": "zed"}, "SCI/zed"),
     "token_journals": ({"asset": 9}, "9"),
     "token_ledger": ({"seq": 8}, "SCI/8"),
     "token_seals": ({"number": 4}, "4"),
     "token_batches": ({"number": 4}, "SCI/4"),
+    "token_holds": ({"number": 99}, "H/99"),
+    "token_volume": ({"hour": 99}, "H/99"),
 }
 
 
 @pytest.mark.parametrize("table", INSERTED)
 def test_an_inserted_row_is_named(database_url: str, table: str) -> None:
-    """Append a copy of the last row of asset 1, with another key."""
+    """Append a copy of the last row of an asset, with another key."""
     changes, name = INSERTED[table]
     with history(database_url) as ledger:
         with attacker(database_url) as database:
-            rows = [row for row in rows_of(database, table) if row.get("asset", 1) == 1]
+            number = DELETED.get(table, 1)
+            rows = [row for row in rows_of(database, table) if row.get("asset", number) == number]
             insert(database, table, {**rows[-1], **changes})
         assert found(ledger) == (table, name)
 
 
 @pytest.mark.parametrize(
-    "table", ["token_journals", "token_ledger", "token_balances", "token_batches"]
-)
+    "table",
+    [
+        "token_journals", "token_ledger", "token_balances", "token_batches", "token_holds",
+        "token_events", "token_volume",
+    ],
+)  # fmt: skip
 def test_a_row_of_no_asset_is_named(database_url: str, table: str) -> None:
     with history(database_url) as ledger:
         with attacker(database_url) as database:
@@ -347,6 +439,125 @@ def test_swapped_rows_are_named(database_url: str, one: int, other: int) -> None
         assert found(ledger) == ("token_ledger", f"SCI/{one}")
 
 
+# --- what contradicts only something else, each value well-formed ---
+
+
+FORGED: dict[str, tuple[str, tuple[str, str]]] = {  # amounts as <61>
+    "a frozen account is open": (
+        "UPDATE token_accounts SET status = 'open' WHERE account_id = 'carol'",
+        ("token_accounts", "carol"),
+    ),
+    "an open account is frozen": (
+        "UPDATE token_accounts SET status = 'frozen' WHERE account_id = 'bob'",
+        ("token_accounts", "bob"),
+    ),
+    "a limit is gone": (
+        "UPDATE token_balances SET max_debit = NULL WHERE asset = 3 AND account_id = 'bob'",
+        ("token_balances", "H/bob"),
+    ),
+    "a hold has less left": (
+        "UPDATE token_holds SET remaining = <1> WHERE number = 4 AND asset = 3",
+        ("token_holds", "H/4"),
+    ),
+    "a voided hold expired": (
+        "UPDATE token_holds SET state = 'expired' WHERE state = 'voided'",
+        ("token_holds", "H/10"),
+    ),
+    "a voided hold is pending": (
+        "UPDATE token_holds SET state = 'pending', remaining = amount WHERE state = 'voided'",
+        ("token_holds", "H/10"),
+    ),
+    "a pending hold is voided": (
+        "UPDATE token_holds SET state = 'voided', remaining = <0> WHERE number = 4",
+        ("token_holds", "H/4"),
+    ),
+    "more is staked": (
+        "UPDATE token_balances SET total_staked = <61> WHERE asset = 3 AND account_id = 'alice'",
+        ("token_balances", "H/alice"),
+    ),
+    "nothing is staked": (
+        "UPDATE token_balances SET total_staked = <0> WHERE asset = 3 AND account_id = 'gus'",
+        ("token_balances", "H/gus"),
+    ),
+    "no hold expires": (
+        "UPDATE token_journals SET next_expiry = NULL WHERE asset = 3",
+        ("token_journals", "H"),
+    ),
+    "holds expire too late": (
+        "UPDATE token_journals SET next_expiry = next_expiry + 1 WHERE asset = 3",
+        ("token_journals", "H"),
+    ),
+    "a hold was voided, says its event": (
+        "UPDATE token_events SET type = 'hold_voided' WHERE type = 'hold_expired'",
+        ("token_events", "H/14"),
+    ),
+    "another hold was posted": (
+        "UPDATE token_events SET hold = 13 WHERE number = 5 AND asset = 3",
+        ("token_events", "H/5"),
+    ),
+    "a limit that never was": (
+        (
+            'UPDATE token_events SET details = \'{"max_debit":"1","max_balance":null}\' '
+            "WHERE asset = 3 AND number = 2"
+        ),
+        ("token_balances", "H/bob"),
+    ),
+    "details that are not canonical": (
+        "UPDATE token_events SET details = '{ }' WHERE asset = 0 AND number = 2",
+        ("token_events", "0/2"),
+    ),
+    "an event before its time": (
+        "UPDATE token_events SET timestamp = 1 WHERE asset = 0 AND number = 2",
+        ("token_events", "0/2"),
+    ),
+    "an event before another's entry": (
+        "UPDATE token_events SET after_seq = 0 WHERE asset = 3 AND number = 7",
+        ("token_events", "H/7"),
+    ),
+    "an account created by no event": (
+        "UPDATE token_events SET account_id = 'alice' WHERE asset = 0 AND account_id = 'erin'",
+        ("token_accounts", "alice"),
+    ),
+    "an account frozen twice": (
+        "UPDATE token_events SET type = 'account_frozen' WHERE type = 'account_closed'",
+        ("token_accounts", "dave"),
+    ),
+    "an account reopened that was open": (
+        "UPDATE token_events SET type = 'account_reopened' WHERE type = 'account_closed'",
+        ("token_events", "0/13"),
+    ),
+    "a hold's key is lost": (
+        "DELETE FROM token_keys WHERE key = 'kept'",
+        ("token_keys", "kept"),
+    ),
+    "a hold's key made another": (
+        (
+            "UPDATE token_keys SET made = (SELECT made FROM token_keys WHERE key = 'p') "
+            "WHERE key = 'kept'"
+        ),
+        ("token_keys", "kept"),
+    ),
+    "the key of a posted hold is lost": (
+        "DELETE FROM token_keys WHERE key = 'p'",
+        ("token_keys", "p"),
+    ),
+    "an event too many": (
+        "INSERT INTO token_events VALUES (3, 17, 18, 0, 'limits_changed', 'bob', NULL, '{}')",
+        ("token_events", "H/17"),
+    ),
+}
+
+
+@pytest.mark.parametrize("what", FORGED)
+def test_what_is_forged_is_named(database_url: str, what: str) -> None:
+    sql, name = FORGED[what]
+    with history(database_url) as ledger:
+        with attacker(database_url) as database:
+            amounts = [database.amount(int(found)) for found in re.findall(r"<(\d+)>", sql)]
+            database.run(re.sub(r"<\d+>", "?", sql), *amounts)
+        assert found(ledger) == name
+
+
 # --- a tail cut off so well that nothing in the database contradicts it ---
 
 
@@ -361,6 +572,9 @@ def cut_tail(url: str) -> tuple[int, bytes]:
         for row in rows_of(database, "token_balances"):
             if row["asset"] == 1 and row["account_id"] in ("alice", "bob"):
                 _undo(database, row, last)
+        [hour] = [row for row in rows_of(database, "token_volume") if row["asset"] == 1]
+        write(database, "token_volume", hour, "entries", hour["entries"] - 1)
+        write(database, "token_volume", hour, "amount", str(int(hour["amount"]) - 3))
         delete(database, "token_batches", {"asset": 1, "number": 3})
         delete(database, "token_seals", {"number": 3})
         write(database, "token_settings", {"one": 1}, "sealed", 2)
@@ -433,7 +647,7 @@ def test_the_report_counts_what_was_read(database_url: str) -> None:
     with history(database_url) as ledger:
         report = ledger.audit(progress=seen.append)
         assert report.ok
-        assert (report.assets, report.accounts, report.entries, report.seals) == (2, 4, 10, 3)
+        assert (report.assets, report.accounts, report.entries, report.seals) == (3, 11, 30, 3)
         assert sum(seen) == report.entries
         for symbol, (seq, head) in report.heads.items():
             assert (seq, head) == (ledger.head(symbol).seq, ledger.head(symbol).head)
