@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from ledger.amounts import MAX_AMOUNT, format_amount, parse_amount
 from ledger.audit import AuditReport
+from ledger.changes import Change, ChangesPage, ChangeType
 from ledger.checks import Finding
 from ledger.errors import (
     BusyError,
@@ -21,6 +22,7 @@ from ledger.errors import (
 )
 from ledger.ledger import Ledger
 from ledger.links import Link, LinkScheme, link_message, link_typed_data
+from ledger.measures import Distribution, Supply, Velocity, format_ratio
 from ledger.model import ISSUER, Address, Hash32, HoldState, Kind, Status
 from ledger.requests import (
     Group,
@@ -59,9 +61,13 @@ __all__ = [
     "AuditReport",
     "Balance",
     "BusyError",
+    "Change",
+    "ChangeType",
+    "ChangesPage",
     "ConflictError",
     "CorruptError",
     "DatabaseFileError",
+    "Distribution",
     "Entry",
     "FieldError",
     "Filters",
@@ -96,8 +102,11 @@ __all__ = [
     "SetStatus",
     "StatementPage",
     "Status",
+    "Supply",
+    "Velocity",
     "VoidHold",
     "format_amount",
+    "format_ratio",
     "link_message",
     "link_typed_data",
     "parse_amount",

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from ledger import reads, store
-from ledger.addresses import normalize_account_id
-from ledger.amounts import check_amount
-from ledger.audit import AuditReport, ExpectedHead, run_audit
+from ledger.amounts import check_amount, check_uint
+from ledger.changes import Change, ChangesPage, Place, Position, parse_position
 from ledger.cursors import Cursor, format_cursor, parse_cursor
-from ledger.errors import FieldError, NotFoundError, RefusedError, Rule
-from ledger.model import ISSUER
+from ledger.dialects import dialect_of
+from ledger.errors import FieldError
+from ledger.feed import MAX_CHANGES, read_changes, read_ends
+from ledger.lookup import Lookup
+from ledger.measures import Distribution, Supply, Velocity, hours_of
+from ledger.measuring import MAX_TOP, read_distribution, read_supply, read_velocity
 from ledger.sealing import read_seals
 from ledger.statements import (
     Filters,
+    Span,
     StatementPage,
     balance_after,
     check_limit,
@@ -23,98 +28,17 @@ from ledger.statements import (
 from ledger.times import microseconds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
-    from ledger.results import Account, Asset, Balance, Entry, Identity, JournalHead, Sealed
-    from ledger.transactions import Transactions
+    from ledger.results import Account, Asset, Entry, Sealed
 
 
-class Reader:
-    """Balances, statements, entries, seals and the audit of one ledger.
+class Reader(Lookup):
+    """Statements, changes, figures and seals of one ledger.
 
     Everything is read in short transactions: long results are pages up to a head read once.
     """
-
-    def __init__(self, transactions: Transactions, identity: Identity) -> None:
-        """Use `Ledger.open` instead."""
-        self._transactions = transactions
-        self._assets: dict[str, Asset] = {}
-        self.identity = identity
-        """Which ledger this is."""
-
-    def assets(self) -> list[Asset]:
-        """Return every asset, in order of creation."""
-        return list(self._known_assets(fresh=True).values())
-
-    def asset(self, symbol: str | None = None) -> Asset:
-        """Return an asset; without a symbol, the ledger's only one.
-
-        Raises:
-            RefusedError: ASSET_REQUIRED.
-            NotFoundError: UNKNOWN_ASSET.
-        """
-        known = self._known_assets(fresh=symbol is None or symbol not in self._assets)
-        names = ", ".join(map(repr, list(known)[:5])) or "none"
-        if symbol is None:
-            if len(known) == 1:
-                return next(iter(known.values()))
-            raise RefusedError(Rule.ASSET_REQUIRED, f"name an asset; the ledger has {names}")
-        if symbol not in known:
-            raise NotFoundError(Rule.UNKNOWN_ASSET, f"no asset {symbol!r}; the ledger has {names}")
-        return known[symbol]
-
-    def _known_assets(self, *, fresh: bool = False) -> dict[str, Asset]:
-        """Return the assets by symbol, from memory unless `fresh`."""
-        known = self._assets  # read once: another thread may forget them meanwhile
-        if fresh or not known:
-            with self._transactions.reading() as connection:
-                known = self._assets = store.read_assets(connection)
-        return known
-
-    def account(self, account_id: str) -> Account:
-        """Return an account. Raises NotFoundError."""
-        account_id = normalize_account_id(account_id)
-        with self._transactions.reading() as connection:
-            return reads.find_account(connection, account_id, self.identity.pepper)
-
-    def accounts(self) -> Iterator[Account]:
-        """Return every account (the issuer too), by id in code point order."""
-        after = ""
-        while True:
-            with self._transactions.reading() as connection:
-                page = reads.accounts_after(connection, after, self.identity.pepper)
-            yield from page
-            if not page:
-                return
-            after = page[-1].account_id
-
-    def get_balance(self, account_id: str, asset: str | None = None) -> int:
-        """Return the balance in base units, held amounts included. Raises NotFoundError."""
-        return self.balance(account_id, asset).balance
-
-    def balance(self, account_id: str, asset: str | None = None) -> Balance:
-        """Return all numbers of an account in an asset. Raises NotFoundError."""
-        found_asset = self.asset(asset)
-        account_id = normalize_account_id(account_id)
-        with self._transactions.reading() as connection:
-            account = reads.find_account(connection, account_id, self.identity.pepper)
-            return reads.balance_of(connection, found_asset, account)
-
-    def balances(self, asset: str | None = None) -> Iterator[Balance]:
-        """Return the balances of every account that ever had any, by id, without the issuer."""
-        found_asset, after = self.asset(asset), ""
-        while True:
-            with self._transactions.reading() as connection:
-                page = reads.balances_after(connection, found_asset, after)
-            yield from (balance for balance in page if balance.account_id != ISSUER)
-            if not page:
-                return
-            after = page[-1].account_id
-
-    def get_total_supply(self, asset: str | None = None) -> int:
-        """Return minted less burned, in base units."""
-        return self.balance(ISSUER, asset).balance
 
     def get_statement(
         self, account_id: str, since: datetime | None = None, asset: str | None = None
@@ -142,16 +66,23 @@ class Reader:
         """Return the entries of an account page by page."""
         last = self.head(asset.symbol).seq
         with self._transactions.reading() as connection:
-            after = reads.first_seq_since(connection, asset, last, start) - 1
+            first = reads.first_seq_since(connection, asset, last, start)
+        span = Span(first, last, newest_first=False)
         while True:
             with self._transactions.reading() as connection:
-                page = reads.statement_page(
-                    connection, asset, self.identity.pepper, account.account_id, after
+                page, end = read_page(
+                    connection,
+                    asset,
+                    self.identity.pepper,
+                    account.account_id,
+                    span=span,
+                    filters=Filters(),
+                    limit=reads.PAGE,
                 )
             yield from page
-            if not page:
+            if end is None:
                 return
-            after = page[-1].seq
+            span = span.after(end)
 
     def statement_page(
         self,
@@ -231,11 +162,98 @@ class Reader:
                 return
             first = page[-1].seq + 1
 
-    def head(self, asset: str | None = None) -> JournalHead:
-        """Return where an asset's journal stands."""
-        found_asset = self.asset(asset)
+    # --- changes ------------------------------------------------------------------------------
+
+    def changes(self, after: str | None = None) -> Iterator[Change]:
+        """Return what happened after the cursor `after` until now: everything once, in order.
+
+        Without a cursor, from the start. Each change has the cursor to go on after it, later and
+        for ever. An asset's entries and events come in their order, the creation of an account
+        before what names it; different assets are not ordered among each other.
+
+        Raises:
+            FieldError: naming `after`, which is no cursor of this ledger or is ahead of it.
+        """
+        position = self._position(after)
         with self._transactions.reading() as connection:
-            return store.read_head(connection, found_asset.number)
+            ends = read_ends(connection, position)
+        return self._changes(position, ends)
+
+    def _changes(self, position: Position, ends: Mapping[int, Place]) -> Iterator[Change]:
+        """Return changes page by page, up to ends that were read once."""
+        while True:
+            with self._transactions.reading() as connection:
+                page, position = read_changes(
+                    connection, self.identity.pepper, position, ends, limit=MAX_CHANGES
+                )
+            yield from page
+            if not page:
+                return
+
+    def changes_page(self, after: str | None = None, limit: int = MAX_CHANGES) -> ChangesPage:
+        """Return the next changes after the cursor `after`, at most `limit` (1..1,000).
+
+        There is always a cursor to go on with, for a consumer that asks again and again: keep it
+        in the same commit as what was done with the page. Assets that have more than a page
+        take turns.
+
+        Raises:
+            FieldError: naming the argument that is wrong; see `changes`.
+        """
+        check_limit(limit)
+        position = self._position(after)
+        with self._transactions.reading() as connection:
+            ends = read_ends(connection, position)
+            page, position = read_changes(
+                connection, self.identity.pepper, position, ends, limit=limit
+            )
+        more = any(position.at(stream) != end for stream, end in ends.items())
+        return ChangesPage(tuple(page), position.cursor(), more)
+
+    def _position(self, after: str | None) -> Position:
+        """Return where a cursor is; without one, the start."""
+        ledger_id = self.identity.ledger_id
+        return Position(ledger_id, {}) if after is None else parse_position(after, ledger_id)
+
+    # --- figures ------------------------------------------------------------------------------
+
+    def supply(self, asset: str | None = None) -> Supply:
+        """Return the totals of an asset: supply, minted, burned, earned, spent, held, holders."""
+        counted = self.asset(asset)
+        with self._transactions.snapshot() as connection:
+            return read_supply(connection, counted)
+
+    def distribution(self, asset: str | None = None, *, top: int = 10) -> Distribution:
+        """Return how an asset is spread: its holders, their Gini coefficient, the `top` largest.
+
+        Raises:
+            FieldError: `top` is not an int of 0 .. 1,000.
+        """
+        if check_uint(top, 31, "top") > MAX_TOP:
+            raise FieldError("top", f"must be at most {MAX_TOP}, not {top}")
+        counted = self.asset(asset)
+        with self._transactions.snapshot() as connection:
+            return read_distribution(connection, counted, top)
+
+    def velocity(
+        self, asset: str | None = None, *, window: timedelta = timedelta(days=30)
+    ) -> Velocity:
+        """Return how much changed hands lately: transfers of the hours that began in `window`.
+
+        The window is of whole hours and ends now, by the ledger's clock. Hours are those of UTC
+        and count whole: the one under way does, the one in which the window begins does not,
+        unless the two begin together.
+
+        Raises:
+            FieldError: `window` is no timedelta of 1 .. 1,000,000 whole hours.
+        """
+        hours_of(window)
+        counted = self.asset(asset)
+        with self._transactions.snapshot() as connection:
+            now = self._clock() if self._clock else dialect_of(connection).now(connection)
+            return read_velocity(connection, counted, window, now)
+
+    # --- seals --------------------------------------------------------------------------------
 
     def seals(self, first: int = 1) -> Iterator[Sealed]:
         """Return the seals from number `first`, in order."""
@@ -247,23 +265,3 @@ class Reader:
             if not page:
                 return
             first = page[-1].seal.number + 1
-
-    def audit(
-        self,
-        expect_heads: Mapping[str, ExpectedHead] | None = None,
-        progress: Callable[[int], None] | None = None,
-    ) -> AuditReport:
-        """Recompute everything that is stored; the report names the first wrong row, if any.
-
-        `expect_heads` maps symbols to (seq, head) kept outside the database: with them a tail
-        that was cut off is found too.
-
-        Raises:
-            FieldError: an expected head is not (seq, 32 bytes).
-        """
-        for symbol, (seq, head) in (expect_heads or {}).items():
-            self.asset(symbol)
-            check_amount(seq, "expect_heads.seq")
-            if len(head) != len(self.identity.domain):
-                raise FieldError("expect_heads.head", f"must be 32 bytes, not {len(head)}")
-        return run_audit(self._transactions, expect_heads, progress)

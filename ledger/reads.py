@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
-from ledger import account_store, store
-from ledger.errors import NotFoundError, Rule
-from ledger.model import Address
-from ledger.results import Account, Asset, Balance, Entry
+from ledger import account_store, hold_store, store
+from ledger.dialects import dialect_of
+from ledger.errors import FieldError, NotFoundError, Rule
+from ledger.model import Address, Hash32, HoldState
+from ledger.results import Account, Asset, Balance, Entry, Hold
 from ledger.tables import accounts, balances
+from ledger.texts import after_prefix
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from sqlalchemy import Connection
 
 PAGE = 1_000
 """Rows read in one short transaction."""
+
+MAX_EXAMINED = 10_000
+"""Holds that a page looks at."""
+
+MAX_NUMBER = 2**63 - 1
+"""More than any event has."""
 
 
 def find_account(connection: Connection, account_id: str, pepper: bytes | None) -> Account:
@@ -32,41 +42,139 @@ def find_account(connection: Connection, account_id: str, pepper: bytes | None) 
     return account_store.account_of(row, pepper)
 
 
-def accounts_after(connection: Connection, after: str, pepper: bytes | None) -> list[Account]:
-    """Return the next page of accounts, by id in code point order."""
+def accounts_after(
+    connection: Connection, after: str, pepper: bytes | None, prefix: str = ""
+) -> list[Account]:
+    """Return the next page of accounts whose id begins with `prefix`, in code point order."""
     query = select(accounts).where(accounts.c.account_id > after)
+    if prefix:
+        query = query.where(accounts.c.account_id >= prefix)
+    end = after_prefix(prefix)
+    if end is not None:
+        query = query.where(accounts.c.account_id < end)
     rows = connection.execute(query.order_by(accounts.c.account_id).limit(PAGE))
     return [account_store.account_of(row, pepper) for row in rows]
+
+
+_BALANCES = select(balances, accounts.c.address).join(
+    accounts, accounts.c.account_id == balances.c.account_id
+)
 
 
 def balances_after(connection: Connection, asset: Asset, after: str) -> list[Balance]:
     """Return the next page of balances of `asset`, by account id."""
     query = (
-        select(balances, accounts.c.address)
-        .join(accounts, accounts.c.account_id == balances.c.account_id)
-        .where(balances.c.asset == asset.number, balances.c.account_id > after)
+        _BALANCES.where(balances.c.asset == asset.number, balances.c.account_id > after)
         .order_by(balances.c.account_id)
         .limit(PAGE)
     )
-    return [
-        Balance(
-            asset.symbol,
-            row.account_id,
-            Address(row.address),
-            row.balance,
-            row.total_earned,
-            row.total_spent,
-            row.total_staked,
-        )
-        for row in connection.execute(query)
-    ]
+    return [_balance(asset, row) for row in connection.execute(query)]
+
+
+def balances_by_id(
+    connection: Connection, asset: Asset, account_ids: Sequence[str]
+) -> dict[str, Balance]:
+    """Return what those of `account_ids` have of `asset` that ever had any."""
+    found: dict[str, Balance] = {}
+    for start in range(0, len(account_ids), PAGE):
+        part = account_ids[start : start + PAGE]
+        query = _BALANCES.where(balances.c.asset == asset.number, balances.c.account_id.in_(part))
+        found |= {row.account_id: _balance(asset, row) for row in connection.execute(query)}
+    return found
 
 
 def balance_of(connection: Connection, asset: Asset, account: Account) -> Balance:
     """Return what `account` has of `asset`: zeros if it never had any."""
-    state = store.read_balances(connection, asset.number, [account.account_id])
-    numbers = state.get(account.account_id, (0, 0, 0, 0))
-    return Balance(asset.symbol, account.account_id, account.address, *numbers)
+    found = balances_by_id(connection, asset, [account.account_id])
+    none = Balance(asset.symbol, account.account_id, account.address, 0, 0, 0, 0)
+    return found.get(account.account_id, none)
+
+
+def _balance(asset: Asset, row: Any) -> Balance:  # noqa: ANN401 (SQLAlchemy's row)
+    """Return the balance that a row is."""
+    return Balance(
+        asset.symbol,
+        row.account_id,
+        Address(row.address),
+        row.balance,
+        row.total_earned,
+        row.total_spent,
+        row.total_staked,
+        row.max_debit,
+        row.max_balance,
+    )
+
+
+def find_entry(
+    connection: Connection, assets: Iterable[Asset], pepper: bytes | None, id_: Hash32
+) -> Entry:
+    """Return the entry with that id.
+
+    Raises:
+        NotFoundError: UNKNOWN_ENTRY.
+    """
+    by_number = {asset.number: asset for asset in assets}
+    for number, seq in store.find_entry(connection, id_):
+        [entry] = store.entries_at(connection, by_number[number], pepper, [seq])
+        return entry
+    raise NotFoundError(Rule.UNKNOWN_ENTRY, f"no entry {id_}")
+
+
+def find_hold(
+    connection: Connection, assets: Iterable[Asset], pepper: bytes | None, id_: Hash32
+) -> Hold:
+    """Return the hold with that id.
+
+    Raises:
+        NotFoundError: UNKNOWN_HOLD.
+    """
+    for hold in hold_store.find_holds(connection, assets, pepper, [id_]):
+        return hold
+    raise NotFoundError(Rule.UNKNOWN_HOLD, f"no hold {id_}")
+
+
+def holds_after(
+    connection: Connection,
+    asset: Asset,
+    pepper: bytes | None,
+    after: int,
+    *,
+    account_id: str | None,
+    state: HoldState | None,
+) -> tuple[list[Hold], int | None]:
+    """Return the next page of holds by number, and the number to go on after; None at the end.
+
+    A page examines a bounded number of holds, so that a state which none has takes no longer
+    than another: a page may be empty and still go on.
+    """
+    dialect = dialect_of(connection)
+    # With an account, an order that only the account's index has: see `statements`.
+    order, of = ("number", ()) if account_id is None else ("account_id, number", (account_id,))
+    marks = f"({', '.join('?' * (len(of) + 1))})"
+    sql = (
+        f"SELECT number, state FROM token_holds WHERE asset = ? "  # noqa: S608 (our own names)
+        f"AND ({order}) BETWEEN {marks} AND {marks} ORDER BY {order} LIMIT ?"
+    )
+    most = PAGE if state is None else MAX_EXAMINED
+    values = (asset.number, *of, after + 1, *of, MAX_NUMBER, most)
+    examined = dialect.rows(connection, sql, *values)
+    wanted = [int(number) for number, its in examined if state is None or its == state][:PAGE]
+    rest = f"WHERE h.asset = ? AND {dialect.any_of('h.number')} ORDER BY h.number"
+    found = hold_store.select_holds(
+        connection, [asset], pepper, rest, asset.number, dialect.values(wanted)
+    )
+    if len(wanted) == PAGE:
+        return found, wanted[-1]
+    return found, int(examined[-1][0]) if len(examined) == most else None
+
+
+def check_state(state: str) -> HoldState:
+    """Return `state` if a hold can be in it. Raises FieldError."""
+    try:
+        return HoldState(state)
+    except ValueError:
+        names = ", ".join(HoldState)
+        raise FieldError("state", f"must be one of {names}, not {state!r}") from None
 
 
 def entries_from(
@@ -75,26 +183,6 @@ def entries_from(
     """Return the entries of `asset` from seq `first`: a page, and none above `last`."""
     rest = "AND e.seq BETWEEN ? AND ? ORDER BY e.seq LIMIT ?"
     return store.select_entries(connection, asset, pepper, rest, first, last, PAGE)
-
-
-def statement_page(
-    connection: Connection,
-    asset: Asset,
-    pepper: bytes | None,
-    account_id: str,
-    after: int,
-) -> list[Entry]:
-    """Return the next page of the entries of an account after seq `after`.
-
-    Debit and credit side are each read by their own index and put together: one OR would read
-    the whole journal.
-    """
-    found: dict[int, Entry] = {}
-    for side in ("from_account", "to_account"):
-        rest = f"AND e.{side} = ? AND e.seq > ? ORDER BY e.seq LIMIT ?"
-        for entry in store.select_entries(connection, asset, pepper, rest, account_id, after, PAGE):
-            found[entry.seq] = entry
-    return [found[seq] for seq in sorted(found)[:PAGE]]
 
 
 def first_seq_since(connection: Connection, asset: Asset, last: int, since: int) -> int:

@@ -3,6 +3,9 @@
 Debit and credit side are each read by their own index and put together, never with OR, which
 would read the whole journal. A page examines a bounded number of entries, so that a filter that
 never matches takes no longer than one that always does: a short page with a cursor means "go on".
+
+Whatever the database believes about its rows, it has no other way: the pair (account, seq) is an
+order that only one index has, and filters look at what that index gave (a LIMIT between them).
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from ledger import store
 from ledger.dialects import dialect_of
 from ledger.errors import FieldError
 from ledger.reads import first_seq_since
-from ledger.texts import check_text
+from ledger.texts import after_prefix, check_text
 from ledger.times import microseconds
 
 if TYPE_CHECKING:
@@ -32,8 +35,6 @@ MAX_EXAMINED = 5_000
 
 _SIDES = {"from_account": "to_account", "to_account": "from_account"}
 """Each side's column, and the column of the other."""
-
-_LAST_CODE_POINT = chr(0x10FFFF)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ class Filters:
         if self.reason_prefix:
             pairs += [
                 ("e.reason >= ?", self.reason_prefix),
-                ("e.reason <= ?", self.reason_prefix + _LAST_CODE_POINT),
+                ("e.reason < ?", after_prefix(self.reason_prefix)),
             ]
         wanted = [(sql, value) for sql, value in pairs if value is not None]
         return "".join(f" AND {sql}" for sql, _ in wanted), [value for _, value in wanted]
@@ -151,29 +152,54 @@ def read_page(
     condition, _ = filters.condition("to_account")
     bound = _examined(connection, asset, account_id, span) if condition else None
     part = span if bound is None else span.cut_at(bound)
-    found: dict[int, Entry] = {}
-    for side, other in _SIDES.items():
-        condition, values = filters.condition(other)
-        rest = (
-            f"AND e.{side} = ? AND e.seq BETWEEN ? AND ?{condition} "
-            f"ORDER BY e.seq {span.order} LIMIT ?"
+    found = {
+        seq
+        for side in _SIDES
+        for seq in _matching(
+            connection, asset, account_id, side, span=part, filters=filters, most=limit + 1
         )
-        for entry in store.select_entries(
-            connection,
-            asset,
-            pepper,
-            rest,
-            account_id,
-            part.first,
-            part.last,
-            *values,
-            limit + 1,
-        ):
-            found[entry.seq] = entry
-    ordered = [found[seq] for seq in sorted(found, reverse=span.newest_first)]
-    if len(ordered) > limit:
-        return ordered[:limit], ordered[limit - 1].seq
-    return ordered, bound
+    }
+    ordered = sorted(found, reverse=span.newest_first)
+    shown = store.entries_at(connection, asset, pepper, ordered[:limit]) if ordered else []
+    if span.newest_first:
+        shown.reverse()
+    return shown, ordered[limit - 1] if len(ordered) > limit else bound
+
+
+def _matching(
+    connection: Connection,
+    asset: Asset,
+    account_id: str,
+    side: str,
+    *,
+    span: Span,
+    filters: Filters,
+    most: int,
+) -> list[int]:
+    """Return the first seqs in `span` where `account_id` is on `side` and the filters match."""
+    other = _SIDES[side]
+    condition, values = filters.condition(other)
+    order = f"ORDER BY {side} {span.order}, seq {span.order}"
+    columns = f"seq, {side}, {other}, reason, reference_type, reference_id"
+    sql = (
+        f"SELECT e.seq FROM (SELECT {columns} FROM token_ledger WHERE asset = ? "  # noqa: S608 (our own names)
+        f"AND ({side}, seq) BETWEEN (?, ?) AND (?, ?) {order} LIMIT ?) AS e "
+        f"WHERE TRUE{condition} {order} LIMIT ?"
+    )
+    looked_at = MAX_EXAMINED if condition else most
+    rows = dialect_of(connection).rows(
+        connection,
+        sql,
+        asset.number,
+        account_id,
+        span.first,
+        account_id,
+        span.last,
+        looked_at,
+        *values,
+        most,
+    )
+    return [int(row[0]) for row in rows]
 
 
 def _examined(connection: Connection, asset: Asset, account_id: str, span: Span) -> int | None:
@@ -182,11 +208,19 @@ def _examined(connection: Connection, asset: Asset, account_id: str, span: Span)
     bounds = []
     for side in _SIDES:
         sql = (
-            f"SELECT seq FROM token_ledger WHERE asset = ? AND {side} = ? "  # noqa: S608 (our own names)
-            f"AND seq BETWEEN ? AND ? ORDER BY seq {span.order} LIMIT 1 OFFSET ?"
+            f"SELECT seq FROM token_ledger WHERE asset = ? "  # noqa: S608 (our own names)
+            f"AND ({side}, seq) BETWEEN (?, ?) AND (?, ?) "
+            f"ORDER BY {side} {span.order}, seq {span.order} LIMIT 1 OFFSET ?"
         )
         rows = dialect.rows(
-            connection, sql, asset.number, account_id, span.first, span.last, MAX_EXAMINED - 1
+            connection,
+            sql,
+            asset.number,
+            account_id,
+            span.first,
+            account_id,
+            span.last,
+            MAX_EXAMINED - 1,
         )
         bounds += [row[0] for row in rows]
     if not bounds:
@@ -202,9 +236,9 @@ def balance_after(connection: Connection, asset: Asset, account_id: str, seq: in
         after = side.replace("_account", "")
         sql = (
             f"SELECT seq, balance_after_{after} FROM token_ledger WHERE asset = ? "  # noqa: S608 (our own names)
-            f"AND {side} = ? AND seq <= ? ORDER BY seq DESC LIMIT 1"
+            f"AND ({side}, seq) BETWEEN (?, 0) AND (?, ?) ORDER BY {side} DESC, seq DESC LIMIT 1"
         )
-        for row in dialect.rows(connection, sql, asset.number, account_id, seq):
+        for row in dialect.rows(connection, sql, asset.number, account_id, account_id, seq):
             latest = max(latest, (int(row[0]), dialect.to_amount(row[1])))
     return latest[1]
 

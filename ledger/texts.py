@@ -13,6 +13,9 @@ MAX_SYMBOL = 64
 MAX_MEMO_BYTES = 4_096
 """UTF-8 bytes in a memo."""
 
+_FIRST_SURROGATE, _LAST_SURROGATE = 0xD800, 0xDFFF
+_LAST_CODE_POINT = chr(0x10FFFF)
+
 
 def check_text(value: object, field: str, most: int = MAX_TEXT) -> str:
     """Return `value` if it is text of at most `most` code points; None counts as "".
@@ -31,6 +34,21 @@ def check_text(value: object, field: str, most: int = MAX_TEXT) -> str:
     if "\x00" in value:
         raise FieldError(field, "must not contain NUL (PostgreSQL cannot store it)")
     return value
+
+
+def after_prefix(prefix: str) -> str | None:
+    """Return the least text after all that begin with `prefix`, in code point order.
+
+    None where there is none: every text that is not before the prefix begins with it. That is
+    the order of UTF-8 bytes too, so both databases have it.
+    """
+    kept = prefix.rstrip(_LAST_CODE_POINT)
+    if not kept:
+        return None
+    following = ord(kept[-1]) + 1
+    if following == _FIRST_SURROGATE:
+        following = _LAST_SURROGATE + 1
+    return kept[:-1] + chr(following)
 
 
 def check_memo(value: object, field: str = "memo") -> str:

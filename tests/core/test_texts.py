@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from ledger.errors import FieldError
-from ledger.texts import check_memo, check_symbol, check_text
+from ledger.texts import after_prefix, check_memo, check_symbol, check_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,3 +62,18 @@ def test_other_text_is_refused_by_field(check: Callable[[object, str], str], val
     with pytest.raises(FieldError) as refusal:
         check(value, "reference_id")
     assert refusal.value.field == "reference_id"
+
+
+TEXTS = st.text(st.sampled_from("ab\ud7ff\ue000\U0010ffff"), max_size=4)
+
+
+@given(prefix=TEXTS, texts=st.lists(TEXTS | st.text(max_size=4)))
+@example(prefix="\ud7ff", texts=["\ud7ff\U0010ffff", "\ue000"])
+@example(prefix="a\U0010ffff", texts=["a\U0010ffffb", "b"])
+def test_a_prefix_is_a_range(prefix: str, texts: list[str]) -> None:
+    end = after_prefix(prefix)
+    for text in texts:
+        within = prefix <= text and (end is None or text < end)
+        assert within == text.startswith(prefix)
+        if end is not None:  # the order that both databases have
+            assert (text < end) == (text.encode() < end.encode())

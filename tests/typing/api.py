@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_type
 
@@ -126,6 +127,41 @@ def page(ledger: Ledger) -> None:
     assert_type(found.entries, tuple[core.Entry, ...])
     assert_type(found.cursor, str | None)
     assert_type(ledger.balance_at("alice", 3), int)
+
+
+def read_changes(ledger: Ledger, after: str) -> str:
+    page = ledger.changes_page(after, limit=10)
+    assert_type(page, core.ChangesPage)
+    assert_type((page.cursor, page.more), tuple[str, bool])
+    changes: Iterator[core.Change] = ledger.changes(after)
+    for change in changes:
+        assert_type(change.type, core.ChangeType)
+        assert_type((change.asset, change.account_id), tuple[str, str])
+        assert_type((change.entry, change.hold), tuple[core.Entry | None, core.Hash32 | None])
+        assert_type(change.details["amount"], int | str | None)
+        assert_type(change.time, datetime)
+    return next(changes).cursor
+
+
+def measure(ledger: Ledger) -> str:
+    assert_type(ledger.supply("SCI"), core.Supply)
+    spread = ledger.distribution("SCI", top=3)
+    assert_type(spread, core.Distribution)
+    assert_type(spread.gini, Fraction | None)
+    assert_type(spread.top, tuple[core.Balance, ...])
+    velocity = ledger.velocity(window=timedelta(days=7))
+    assert_type(velocity, core.Velocity)
+    assert_type(velocity.ratio, Fraction | None)
+    return core.format_ratio(spread.share(spread.top[0]), 4)
+
+
+def look_up(ledger: Ledger, id_: core.Hash32) -> None:
+    assert_type(ledger.entry(id_), core.Entry)
+    assert_type(ledger.find_hold(id_), core.Hold)
+    holds: Iterator[core.Hold] = ledger.holds("alice", state=core.HoldState.PENDING, after=3)
+    assert_type(next(holds), core.Hold)
+    accounts: Iterator[core.Account] = ledger.accounts(prefix="a")
+    assert_type(next(accounts), core.Account)
 
 
 def seal_and_audit(ledger: Ledger) -> None:
