@@ -12,13 +12,13 @@ import os
 import re
 import shutil
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from importlib.metadata import version
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from bridge import files
+from bridge import files, standing
 from bridge.artifacts import token_address
 from bridge.codec import encode_payload
 from bridge.coordinates import Journal, seal_logs
@@ -30,6 +30,7 @@ from ledger.batches import records_of
 from ledger.errors import CorruptError
 from ledger.hashing import keccak
 from ledger.ids import first_head
+from ledger.model import Kind, Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
     from bridge.strict import Row
     from ledger import Ledger
-    from ledger.results import Asset, Entry, Sealed, SealedBatch
+    from ledger.results import Account, Asset, Carried, Entry, Sealed, SealedBatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +82,15 @@ class _Export:
         batches = (batch for sealed in self._seals for batch in sealed.batches)
         for position, batch in enumerate(batches, start=1):
             self._sealed.setdefault(batch.symbol, []).append((batch, files.batch_file(position)))
+        self._carried: dict[str, Carried] = {}
+        self._taken: dict[bytes, int] = {}
         self._assets = [self._exported(asset) for asset in ledger.assets()]
         self._total = sum(asset.entries for asset in self._assets)
 
     def write(self) -> tuple[int, int, int, int, int]:
         """Write every file; return (entries, accounts, batches, seals, unsealed)."""
         self._write_entries()
+        self._write_standing()
         accounts = self._write_accounts()
         self._write_logs()
         self._write_manifest()
@@ -99,12 +103,16 @@ class _Export:
         identity = self._ledger.identity
         sealed = self._sealed.get(asset.symbol)
         token = token_address(identity.ledger_id, asset)
+        entries = sealed[-1][0].batch.last_seq if sealed else 0
+        carried = self._carried[asset.symbol] = self._ledger.carried(asset.symbol, entries)
+        self._taken |= {held.hold.id: 0 for held in carried.holds}
         return ExportedAsset(
             asset=asset,
             token=token,
             log_address=token or files.placeholder_address(asset.id),
-            entries=sealed[-1][0].batch.last_seq if sealed else 0,
+            entries=entries,
             head=sealed[-1][0].batch.new_head if sealed else first_head(identity.domain, asset.id),
+            last_hold=carried.last_hold,
         )
 
     def _write_entries(self) -> None:
@@ -119,6 +127,8 @@ class _Export:
                     rows = list(islice(entries, sealed.batch.size))
                     for entry in rows:
                         out.write(dump_line(files.entry_row(entry)))
+                        if entry.kind == Kind.HOLD and entry.cause in self._taken:
+                            self._taken[entry.cause] += entry.amount
                     self._write_payload(name, sealed, rows)
                     done += len(rows)
                     self._progress(Progress("entries", done, self._total))
@@ -135,12 +145,44 @@ class _Export:
         with self._file(name) as out:
             out.write(payload, rows=len(entries))
 
+    def _write_standing(self) -> None:
+        """Write the files of pending holds, as the entries left them, and of limits, if any."""
+        holds = [held for carried in self._carried.values() for held in carried.holds]
+        if holds:
+            with self._file(standing.HOLDS) as out:
+                for held in holds:
+                    remaining = held.hold.amount - self._taken[held.hold.id]
+                    left = replace(held, hold=replace(held.hold, remaining=remaining))
+                    out.write(dump_line(standing.hold_row(left)))
+        rows = [
+            standing.limits_row(symbol, account_id, limits)
+            for symbol, carried in self._carried.items()
+            for account_id, limits in carried.limits.items()
+        ]
+        if rows:
+            with self._file(standing.LIMITS) as out:
+                for row in rows:
+                    out.write(dump_line(row))
+
     def _write_accounts(self) -> int:
         """Write `accounts.jsonl`; return how many there are."""
         with self._file(files.ACCOUNTS) as out:
             for account in self._ledger.accounts():
-                out.write(dump_line(files.account_row(account)))
+                out.write(dump_line(files.account_row(self._as_it_was(account))))
         return out.rows
+
+    def _as_it_was(self, account: Account) -> Account:
+        """Return an account; frozen, if it was closed after more than the sealed entries.
+
+        Only an account that has nothing can be closed, and by the sealed entries it has something.
+        """
+        if account.status != Status.CLOSED:
+            return account
+        had = (
+            self._ledger.balance_at(account.account_id, asset.entries, asset.asset.symbol)
+            for asset in self._assets
+        )
+        return replace(account, status=Status.FROZEN) if any(had) else account
 
     def _write_logs(self) -> None:
         """Write `logs.jsonl`, seal by seal."""

@@ -31,7 +31,7 @@ from bridge.strict import (
 from ledger.addresses import normalize_account_id
 from ledger.links import Link, LinkScheme
 from ledger.merkle import Frontier
-from ledger.model import Address, Batch, Hash32, Seal
+from ledger.model import Address, Batch, Hash32, Seal, Status
 from ledger.results import Account, Asset, Entry, SealedBatch
 from ledger.texts import check_memo, check_symbol, check_text
 
@@ -76,6 +76,14 @@ def read_link(found: object) -> Link:
     return link
 
 
+def read_status(found: object) -> Status:
+    """Return the status of an account that is not open."""
+    status = Status(read_text(found))
+    if status == Status.OPEN:
+        raise ValueError("must be left out where the account is open")
+    return status
+
+
 def _read_bytes(found: object) -> bytes:
     """Return bytes of any length."""
     text = read_text(found)
@@ -113,8 +121,8 @@ _ACCOUNT: Final[Mapping[str, Reader]] = {
     "derived": read_bool,
     "created_at": read_int,
 }
-_LINKED_ACCOUNT: Final[Mapping[str, Reader]] = {**_ACCOUNT, "link": read_link}
-"""One whose address was given. Other accounts have no such field, so older files are good."""
+_OF_SOME_ACCOUNTS: Final[Mapping[str, Reader]] = {"status": read_status, "link": read_link}
+"""Of one that is not open, and of one whose address was given; no other has such a field."""
 
 _ASSET: Final[Mapping[str, Reader]] = {
     "asset_id": read_hash,
@@ -191,6 +199,8 @@ def account_row(account: Account) -> Row:
         "derived": account.derived,
         "created_at": account.created_at,
     }
+    if account.status != Status.OPEN:
+        row["status"] = str(account.status)
     if account.link is not None:
         row["link"] = _link_row(account.link)
     return row
@@ -204,8 +214,9 @@ def _link_row(link: Link) -> Row:
 
 def read_account(place: Place, row: object) -> Account:
     """Return the account in `row`; ExportFileError names the field that is wrong."""
-    is_linked = isinstance(row, dict) and "link" in row
-    return Account(**read_fields(place, row, _LINKED_ACCOUNT if is_linked else _ACCOUNT))
+    more = row.keys() if isinstance(row, dict) else ()
+    fields = {name: read for name, read in _OF_SOME_ACCOUNTS.items() if name in more}
+    return Account(**read_fields(place, row, {**_ACCOUNT, **fields}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,11 +232,13 @@ class ExportedAsset:
     """Entries exported: 1 .. this."""
     head: Hash32
     """The journal's head after them."""
+    last_hold: int = 0
+    """The greatest number of a hold."""
 
     def to_row(self) -> Row:
         """Return the asset's object in the manifest."""
         asset = self.asset
-        return {
+        row: Row = {
             "asset_id": str(asset.id),
             "symbol": asset.symbol,
             "name": asset.name,
@@ -238,14 +251,28 @@ class ExportedAsset:
             "entries": self.entries,
             "head": str(self.head),
         }
+        if self.last_hold:
+            row["last_hold"] = self.last_hold
+        return row
 
 
 def read_asset(place: Place, row: object, number: int) -> ExportedAsset:
     """Return the asset in `row`, the one created as `number`."""
-    found = read_fields(place, row, _ASSET)
-    own = {name: found.pop(name) for name in ("token", "log_address", "entries", "head")}
+    has_holds = isinstance(row, dict) and "last_hold" in row
+    fields = {**_ASSET, "last_hold": _read_last_hold} if has_holds else _ASSET
+    found = read_fields(place, row, fields)
+    names = ("token", "log_address", "entries", "head", "last_hold")
+    own = {name: found.pop(name) for name in names if name in found}
     asset = Asset(number=number, id=found.pop("asset_id"), **found)
     return ExportedAsset(asset, **own)
+
+
+def _read_last_hold(found: object) -> int:
+    """Return the number of the last hold of an asset that ever had one."""
+    number = read_int(found)
+    if number == 0:
+        raise ValueError("must be left out where there never was a hold")
+    return number
 
 
 def placeholder_address(asset_id: Hash32) -> Address:

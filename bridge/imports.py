@@ -8,7 +8,7 @@ from hashlib import sha256
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from bridge import files
+from bridge import files, standing
 from bridge.codec import encode_payload
 from bridge.coordinates import Journal, seal_logs
 from bridge.manifest import Manifest, read_manifest
@@ -24,6 +24,7 @@ from bridge.strict import (
 )
 from ledger import Ledger, Restore, RestoreError
 from ledger.batches import records_of
+from ledger.results import Carried
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -31,11 +32,16 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from ledger.model import Hash32
-    from ledger.results import Account, Entry, Sealed
+    from ledger.results import Account, CarriedHold, Entry, Limits, Sealed
 
 _CHUNK: Final = 1 << 20
 _SECRETS: Final[Mapping[str, Reader]] = {"ledger_id": read_hash, "pepper": read_hash}
-_FILE_OF: Final = {"token_ledger": files.ENTRIES, "token_accounts": files.ACCOUNTS}
+_FILE_OF: Final = {
+    "token_ledger": files.ENTRIES,
+    "token_accounts": files.ACCOUNTS,
+    "token_holds": standing.HOLDS,
+    "token_balances": standing.LIMITS,
+}
 """Which file holds the rows of a table; the manifest holds the rest."""
 
 
@@ -67,6 +73,7 @@ def import_ledger(
         accounts=source.accounts,
         entries=source.entries,
         seals=manifest.seals,
+        carried=source.carried,
         check=source.check_derived,
     )
     try:
@@ -113,6 +120,8 @@ class _Source:
         self._progress = progress
         self._starts: dict[str, _Start] = {}
         self._written = 0
+        self._holds: dict[str, list[CarriedHold]] = {}
+        self._limits: dict[str, dict[str, Limits]] = {}
 
     # --- as bytes ---
 
@@ -125,6 +134,7 @@ class _Source:
         for name in self.manifest.files:
             self._check_file(name)
         self._find_starts()
+        self._read_standing()
 
     def _check_file(self, name: str) -> None:
         """Refuse a file whose size, rows or sum are not those of the manifest."""
@@ -165,6 +175,48 @@ class _Source:
                     raise place.error(f"must be after {last!r}, each id once", "account_id")
                 last = account.account_id
                 yield account
+
+    def _read_standing(self) -> None:
+        """Read pending holds and limits; they go by asset, in the order of the manifest."""
+        for place, row in self._rows(standing.HOLDS):
+            held = standing.read_hold(place, row)
+            self._check_order(place, held.hold.asset, self._holds)
+            self._holds.setdefault(held.hold.asset, []).append(held)
+        for place, row in self._rows(standing.LIMITS):
+            symbol, account_id, limits = standing.read_limits(place, row)
+            self._check_order(place, symbol, self._limits)
+            own = self._limits.setdefault(symbol, {})
+            last = next(reversed(own), "")
+            if account_id <= last:
+                raise place.error(f"must be after {last!r}, each id once", "account_id")
+            own[account_id] = limits
+
+    def _rows(self, name: str) -> Iterator[tuple[Place, object]]:
+        """Yield the rows of a file that an export need not have, but not without a row."""
+        if name not in self.manifest.files:
+            return
+        with self._open(name) as opened:
+            number = 0
+            for number, line in enumerate(opened, start=1):
+                place = Place(name, number)
+                yield place, load_line(place, line)
+        if number == 0:
+            raise Place(name).error("is empty: it must not be there")
+
+    def _check_order(self, place: Place, symbol: str, before: Mapping[str, object]) -> None:
+        """Refuse a row of no asset, or of one before that of the last row."""
+        known = [exported.asset.symbol for exported in self.manifest.assets]
+        if symbol not in known:
+            raise place.error("is no asset of this export", "asset")
+        last = next(reversed(list(before)), symbol)
+        if known.index(symbol) < known.index(last):
+            raise place.error(f"must not come after {last!r}", "asset")
+
+    def carried(self, symbol: str) -> Carried:
+        """Return the pending holds and the limits of an asset."""
+        exported = next(a for a in self.manifest.assets if a.asset.symbol == symbol)
+        holds, limits = self._holds.get(symbol, ()), self._limits.get(symbol, {})
+        return Carried(holds, limits, exported.last_hold)
 
     def entries(self, symbol: str) -> Iterator[Entry]:
         """Yield the entries of an asset, as they go into the database."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from bridge import files
+from bridge import files, standing
 from bridge.artifacts import token_address, token_artifact
 from bridge.strict import (
     Place,
@@ -173,6 +173,7 @@ def _files(
 ) -> dict[str, FileFacts]:
     """Return what is said of each file; they must be exactly those that an export has."""
     rows = {files.ACCOUNTS: None, files.ENTRIES: entries, files.LOGS: entries}
+    rows |= {name: None for name in (standing.HOLDS, standing.LIMITS) if name in found["files"]}
     batches = (batch.batch for sealed in seals for batch in sealed.batches)
     for position, batch in enumerate(batches, start=1):
         rows[files.batch_file(position)] = batch.size

@@ -312,8 +312,9 @@ def check_closed(journal: JournalCheck, closed: Iterable[str]) -> None:
     """Check that closed accounts have nothing. Raises FoundError."""
     for account_id in closed:
         balance = journal.states.get(account_id, NOTHING).balance
-        row = f"{journal.asset.symbol}/{account_id}"
-        same("token_balances", row, "balance", "0, of a closed account" if balance else 0, balance)
+        if balance:
+            only = f"not closed, with {balance} of {journal.asset.symbol}"
+            same("token_accounts", account_id, "status", only, "closed")
 
 
 def _check_zero(row: str, what: str, account_id: str, address: bytes) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import make_url
 
 from ledger import Group, Hash32, Kind, Ledger, Movement, RefusedError
+from ledger.times import moment_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,3 +107,39 @@ def contents(folder: Path) -> dict[str, bytes]:
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
+
+
+def standing_ledger(url: str) -> Ledger:
+    """Make the small ledger with holds in every state, reversals, limits and standings in it.
+
+    All of it is sealed but what undoes some: a hold that was voided since, one that was posted
+    since, one that was made since, and an account that was emptied and closed since.
+    """
+    ledger = small_ledger(url)
+    for name in ("dora", "emil", "fred"):
+        ledger.create_account(name, 0, asset="GOLD")
+    ledger.mint("dora", 50, asset="GOLD")
+    ledger.freeze_account("emil")
+    ledger.close_account("fred")
+    ledger.set_limits("alice", asset="GOLD", max_debit=500)
+    ledger.set_limits("emil", asset="SCI", max_debit=7, max_balance=10**20)
+    later = moment_of(FIRST_MOMENT + 10**12)
+    part = ledger.hold("alice", 100, "böb", asset="GOLD", idempotency_key="hold-1", memo="Ω")
+    ledger.post_hold(part.id, 30, keep_rest=True, idempotency_key="part-1")
+    ledger.post_hold(part.id, 5, keep_rest=True)
+    posted = ledger.hold("alice", 10, asset="GOLD", expires_at=later)
+    ledger.post_hold(posted.id, to_account="dora")
+    ledger.void_hold(ledger.hold("böb", 1, asset="SCI").id)
+    ledger.reverse(ledger.transfer("alice", "dora", 9, asset="GOLD").id, 4)
+    voided = ledger.hold("alice", 11, asset="GOLD", expires_at=later)
+    spent = ledger.hold("dora", 12, "alice", asset="GOLD", reason="rent")
+    ledger.hold("alice", 13, asset="GOLD", expires_at=later)
+    ledger.burn("alice", 1, asset="GOLD")
+    seal_all(ledger)
+    ledger.void_hold(voided.id)
+    ledger.post_hold(spent.id, 2)
+    ledger.mint("böb", 10**9, asset="GOLD")
+    ledger.hold("böb", 10**9, asset="GOLD")
+    ledger.transfer("dora", "alice", ledger.get_balance("dora", "GOLD"), asset="GOLD")
+    ledger.close_account("dora")
+    return ledger

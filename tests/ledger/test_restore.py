@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,8 +29,10 @@ from ledger import (
     Rule,
     Sealed,
 )
-from ledger.model import ZERO_ADDRESS, ZERO_HASH
-from tests.ledger.support import PEPPER, Anything, create, dump, raw
+from ledger.model import ZERO_ADDRESS, ZERO_HASH, HoldState, Status
+from ledger.results import Carried, Limits
+from ledger.times import moment_of
+from tests.ledger.support import PEPPER, START, Anything, Clock, attacker, create, dump, raw
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,7 +55,22 @@ def original(tmp_path: Path) -> Contents:
         ledger.transfer("bob", "alice", 3, asset="SCI", reason="r")
         ledger.seal()
         ledger.burn("alice", 1, asset="SCI")
+        write_standing(ledger)
         return contents_of(ledger)
+
+
+def write_standing(ledger: Ledger) -> None:
+    """Set amounts aside, set limits, freeze and close accounts, reverse an entry."""
+    held = ledger.hold("alice", 100, "bob", asset="SCI", reason="r", idempotency_key="held")
+    ledger.post_hold(held.id, 40, keep_rest=True)
+    ledger.post_hold(ledger.hold("bob", 5, asset="SCI").id, to_account="alice")
+    ledger.hold("bob", 7, asset="SCI", expires_at=moment_of(START + 10**12))
+    ledger.reverse(ledger.transfer("bob", "alice", 9, asset="SCI").id, 4)
+    ledger.set_limits("alice", asset="B", max_debit=5)
+    for account_id in ("carol", "dave"):
+        ledger.create_account(account_id, 0, asset="B")
+    ledger.freeze_account("carol")
+    ledger.close_account("dave")
 
 
 @dataclasses.dataclass
@@ -66,6 +84,7 @@ class Contents:
     accounts: list[Account]
     entries: dict[str, list[Entry]]
     seals: list[Sealed]
+    carried: dict[str, Carried]
 
     def restore(self, url: str, pepper: Hash32 | None = None) -> Ledger:
         contents = Restore(
@@ -76,20 +95,22 @@ class Contents:
             accounts=lambda: iter(self.accounts),
             entries=lambda symbol: iter(self.entries.get(symbol, [])),
             seals=self.seals,
+            carried=lambda symbol: self.carried.get(symbol, Carried()),
         )
         return Ledger.restore(url, contents, pepper=pepper)
 
 
 def contents_of(ledger: Ledger) -> Contents:
-    identity = ledger.identity
+    identity, assets = ledger.identity, ledger.assets()
     return Contents(
         ledger_id=identity.ledger_id,
         registrar=identity.registrar,
         created_at=identity.created_at,
-        assets=ledger.assets(),
+        assets=assets,
         accounts=list(ledger.accounts()),
-        entries={asset.symbol: list(ledger.entries(asset.symbol)) for asset in ledger.assets()},
+        entries={asset.symbol: list(ledger.entries(asset.symbol)) for asset in assets},
         seals=list(ledger.seals()),
+        carried={a.symbol: ledger.carried(a.symbol, ledger.head(a.symbol).seq) for a in assets},
     )
 
 
@@ -112,7 +133,7 @@ def test_what_was_exported_comes_back(
 def test_with_its_pepper_it_goes_on(database_url: str, original: Contents) -> None:
     with original.restore(database_url, PEPPER) as ledger:
         ledger.transfer("alice", "bob", 1, asset="SCI")
-        ledger.create_account("carol", 5, asset="B")
+        ledger.create_account("erin", 5, asset="B")
         assert ledger.seal() is not None
         assert ledger.audit().ok
 
@@ -124,7 +145,7 @@ def test_without_its_pepper_it_is_read_only(database_url: str, original: Content
             ledger.transfer("alice", "bob", 1, asset="SCI")
         assert refusal.value.rule == Rule.READ_ONLY
         assert dump(database_url) == before
-        assert ledger.get_balance("alice", "SCI") == 1_001
+        assert ledger.get_balance("alice", "SCI") == 971
         assert ledger.account("alice") in original.accounts
 
 
@@ -181,6 +202,28 @@ def put_seal(contents: Contents, position: int, **changes: Anything) -> None:
     put(contents.seals, position, seal=seal)
 
 
+def put_hold(contents: Contents, position: int, **changes: Anything) -> None:
+    """Alter a hold of SCI: the hold itself where the field is there, else what goes with it."""
+    carried = contents.carried["SCI"]
+    held = carried.holds[position]
+    inner = {key: value for key, value in changes.items() if hasattr(held.hold, key)}
+    outer = {key: value for key, value in changes.items() if key not in inner}
+    holds = list(carried.holds)
+    holds[position] = dataclasses.replace(
+        held, hold=dataclasses.replace(held.hold, **inner), **outer
+    )
+    put_carried(contents, "SCI", holds=tuple(holds))
+
+
+def put_carried(contents: Contents, symbol: str, **changes: Anything) -> None:
+    contents.carried[symbol] = dataclasses.replace(contents.carried[symbol], **changes)
+
+
+def put_account(contents: Contents, account_id: str, **changes: Anything) -> None:
+    ids = [account.account_id for account in contents.accounts]
+    put(contents.accounts, ids.index(account_id), **changes)
+
+
 OTHER = Hash32(b"\x66" * 32)
 ELSEWHERE = Address(b"\x66" * 20)
 
@@ -199,6 +242,22 @@ def entry_changes() -> dict[str, object]:
 def in_entry(field: str, value: object) -> Callable[[Contents], object]:
     """Return the change of one field of one entry."""
     return lambda it: put(it.entries["SCI"], 2, **{field: value})
+
+
+def hold_changes() -> dict[str, object]:
+    """Return another value for every field of a hold that is carried."""
+    return {
+        "asset": "B", "number": 2, "id": OTHER, "account_id": "bob", "to_account": "alice",
+        "from_address": ELSEWHERE, "to_address": ELSEWHERE, "amount": 101, "remaining": 61,
+        "state": HoldState.VOIDED, "created_at": 1, "expires_at": START, "reason": "x",
+        "reference_type": "x", "reference_id": "x", "memo": "x", "idempotency_key": "x",
+        "blind": OTHER, "after_seq": 99,
+    }  # fmt: skip
+
+
+def in_hold(field: str, value: object) -> Callable[[Contents], object]:
+    """Return the change of one field of one hold."""
+    return lambda it: put_hold(it, 0, **{field: value})
 
 
 TAMPERED: dict[str, Callable[[Contents], object]] = {
@@ -255,6 +314,23 @@ TAMPERED: dict[str, Callable[[Contents], object]] = {
     "batch symbol": lambda it: put_batch(it, 1, symbol="NO"),
     "batch seal": lambda it: put_batch(it, 1, seal=1),
     "batch frontier": lambda it: put_batch(it, 1, frontier=b""),
+    **{f"hold {field}": in_hold(field, value) for field, value in hold_changes().items()},
+    "hold to nobody": lambda it: put_hold(it, 0, to_account=""),
+    "hold of nobody": lambda it: put_hold(it, 0, account_id="mallory"),
+    "hold of nothing": lambda it: put_hold(it, 0, amount=40),
+    "hold of the issuer": lambda it: put_hold(it, 0, account_id=ISSUER, from_address=ZERO_ADDRESS),
+    "hold in the future": lambda it: put_hold(it, 1, expires_at=2**62),
+    "hold text too long": lambda it: put_hold(it, 0, reason="a" * 256),
+    "hold after a later one": lambda it: put_hold(it, 1, after_seq=1),
+    "hold twice": lambda it: put_carried(it, "SCI", holds=[it.carried["SCI"].holds[0]] * 2),
+    "hold in another asset": lambda it: put_carried(it, "B", holds=it.carried["SCI"].holds),
+    "last hold before the last": lambda it: put_carried(it, "SCI", last_hold=3),
+    "limits of nobody": lambda it: put_carried(it, "B", limits={"mallory": Limits(1)}),
+    "limits of the issuer": lambda it: put_carried(it, "B", limits={ISSUER: Limits(1)}),
+    "limit below zero": lambda it: put_carried(it, "B", limits={"bob": Limits(-1)}),
+    "limit too large": lambda it: put_carried(it, "B", limits={"bob": Limits(None, 2**256)}),
+    "account closed with a balance": lambda it: put_account(it, "alice", status=Status.CLOSED),
+    "issuer frozen": lambda it: put_account(it, ISSUER, status=Status.FROZEN),
     "time too large": lambda it: put(it.entries["SCI"], 2, timestamp=2**64 - 1),
     "amount too large": lambda it: put(it.entries["SCI"], 2, amount=MAX_AMOUNT + 1),
     "text with NUL": lambda it: put(it.entries["SCI"], 2, memo="\0"),
@@ -319,3 +395,79 @@ def test_a_forged_history_with_valid_ids_is_still_no_overdraft(
     original.entries["SCI"].append(dataclasses.replace(forged, id=Hash32(id_), head=Hash32(head)))
     with pytest.raises(RestoreError, match=f"SCI/{forged.seq}: amount"):
         original.restore(sqlite_url)
+
+
+# --- what goes with the entries ---
+
+
+def test_what_was_held_limited_and_frozen_comes_back(database_url: str, original: Contents) -> None:
+    with original.restore(database_url, PEPPER) as ledger:
+        assert ledger.balance("alice", "SCI").total_staked == 60
+        assert ledger.balance("bob", "SCI").total_staked == 7
+        assert ledger.balance("alice", "B").max_debit == 5
+        assert [ledger.account(name).status for name in ("bob", "carol", "dave")] == [
+            Status.OPEN, Status.FROZEN, Status.CLOSED,
+        ]  # fmt: skip
+        with pytest.raises(RefusedError) as refusal:
+            ledger.transfer("alice", "carol", 6, asset="B")
+        assert refusal.value.rule == Rule.DEBIT_LIMIT
+        held = original.carried["SCI"].holds[0].hold
+        assert ledger.post_hold(held.id).amount == 60
+        assert ledger.audit().ok
+
+
+def test_a_hold_asked_for_again_after_an_import_is_the_same(
+    database_url: str, original: Contents
+) -> None:
+    with original.restore(database_url, PEPPER) as ledger:
+        held = original.carried["SCI"].holds[0].hold
+        again = ledger.hold("alice", 100, "bob", asset="SCI", reason="r", idempotency_key="held")
+        assert (again.id, again.remaining) == (held.id, 100)
+        with pytest.raises(RefusedError) as refusal:
+            ledger.hold("alice", 99, "bob", asset="SCI", reason="r", idempotency_key="held")
+        assert refusal.value.rule == Rule.KEY_REUSED
+        with raw(database_url) as database:
+            assert database.run("SELECT count(*) FROM token_holds") == [(2,)]
+
+
+def test_events_go_on_after_an_import(database_url: str, original: Contents) -> None:
+    with original.restore(database_url, PEPPER) as ledger:
+        last = original.carried["SCI"].last_hold
+        held = ledger.hold("alice", 1, asset="SCI")
+        assert held.number == last + 3  # after the import itself, and a hold that expired
+        ledger.void_hold(held.id)
+        ledger.reopen_account("dave")
+        assert ledger.audit().ok
+        assert contents_of(ledger).carried["SCI"].last_hold == held.number
+
+
+def test_what_expired_meanwhile_expires_after_the_import(
+    database_url: str, original: Contents
+) -> None:
+    original.restore(database_url, PEPPER).close()
+    with Ledger.open(database_url, clock=Clock(START + 2 * 10**12)) as ledger:
+        ledger.transfer("bob", "alice", 1, asset="SCI")
+        assert ledger.balance("bob", "SCI").total_staked == 0
+        assert ledger.audit().ok
+
+
+AFTER_IMPORT = {
+    "a hold that came with it is gone": ("DELETE FROM token_holds WHERE number = 1", "SCI/1"),
+    "its event is gone": ("DELETE FROM token_events WHERE number = 1 AND asset = 1", "SCI/1"),
+    "less is left of it": ("UPDATE token_holds SET remaining = <59> WHERE number = 1", "SCI/1"),
+    "its end is gone": ("DELETE FROM token_events WHERE type = 'imported'", "SCI/2"),
+}
+
+
+@pytest.mark.parametrize("what", AFTER_IMPORT)
+def test_audit_names_what_is_wrong_with_what_was_imported(
+    database_url: str, original: Contents, what: str
+) -> None:
+    sql, row = AFTER_IMPORT[what]
+    with original.restore(database_url) as ledger:
+        with attacker(database_url) as database:
+            amounts = [database.amount(int(found)) for found in re.findall(r"<(\d+)>", sql)]
+            database.run(re.sub(r"<\d+>", "?", sql), *amounts)
+        finding = ledger.audit().finding
+        assert finding is not None
+        assert finding.row == row
