@@ -6,6 +6,7 @@ import click
 
 from bridge.cli_chain import chain_group, demo
 from bridge.cli_files import audit, checkpoint, export_command, import_command, vectors
+from bridge.console import ask_wallet
 from ledger import cli
 from ledger.console import Program
 
@@ -31,7 +32,11 @@ Exit codes:
     "evm-ledger",
     cls=Program,
     help=HELP,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "max_content_width": 100,
+        "obj": ask_wallet,  # which the ledger's commands, who know no chain, are given
+    },
     epilog="Start: evm-ledger init --symbol SCI --name 'SCI token'",
 )
 @click.version_option(package_name="evm-ledger")

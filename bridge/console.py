@@ -1,4 +1,4 @@
-"""What the bridge's commands share: bars, reports as JSON, how nodes and keys are named."""
+"""What the bridge's commands share: bars, reports as JSON, how nodes, keys and wallets are met."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ import click
 from bridge.chain import Chain
 from bridge.errors import KeyFileError
 from bridge.keys import Signer
+from bridge.links import check_contract_link
 from ledger.console import progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from bridge.progress import Progress, ReportProgress
+    from ledger.links import Link
+    from ledger.model import Address, Hash32
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -134,3 +137,15 @@ def connected(rpc: str, chain_id: int | None, *, keyless: bool = False) -> Itera
                 f"chain {chain.chain_id} is no local test chain: give the operator's --keystore"
             )
         yield chain
+
+
+def ask_wallet(
+    rpc: str, ledger_id: Hash32, account_id: str, address: Address, signature: bytes
+) -> Link:
+    """Return the link that a contract wallet agreed to, through the node at `rpc`.
+
+    Raises:
+        As `check_contract_link`.
+    """
+    with connected(rpc, None) as chain:
+        return check_contract_link(chain, ledger_id, account_id, address, signature)

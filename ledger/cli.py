@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
+from ledger.cli_accounts import account_group
 from ledger.cli_db import db_group
-from ledger.cli_entries import balance, burn, mint, seal, statement, supply, transfer
+from ledger.cli_entries import burn, mint, seal, transfer
+from ledger.cli_groups import group, reverse
+from ledger.cli_holds import hold_group
 from ledger.cli_legacy import import_legacy_command
-from ledger.cli_setup import account_group, asset_group, init
+from ledger.cli_reads import balance, statement, supply
+from ledger.cli_setup import asset_group, init
 
 COMMANDS: Final = (
     init,
@@ -16,6 +20,9 @@ COMMANDS: Final = (
     mint,
     burn,
     transfer,
+    group,
+    reverse,
+    hold_group,
     balance,
     statement,
     supply,

@@ -1,4 +1,4 @@
-"""Commands that post and read: mint, burn, transfer, balance, statement, supply, seal."""
+"""Commands that post entries one at a time, and seal them: mint, burn, transfer, seal."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ledger.cli_setup import one_asset
+from ledger.cli_arguments import dry_run_option, in_tokens, one_asset, show_done
 from ledger.console import (
     Database,
     asset_option,
@@ -16,27 +16,14 @@ from ledger.console import (
     json_option,
     progress,
     show,
-    show_rows,
 )
-from ledger.errors import FieldError, RefusedError, Rule
 from ledger.ledger import Ledger
-from ledger.times import parse_moment
-from ledger.views import (
-    amount_json,
-    balance_json,
-    entry_json,
-    entry_line,
-    posted_line,
-    seal_line,
-    sealed_json,
-    statement_row,
-)
+from ledger.views import entry_json, entry_line, posted_line, seal_line, sealed_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
 
-    from ledger.results import Asset, Entry
+    from ledger.results import Entry
 
 
 @click.command(
@@ -45,6 +32,7 @@ if TYPE_CHECKING:
 @click.argument("account_id")
 @click.argument("amount")
 @entry_options
+@dry_run_option
 @asset_option
 @database_option
 @json_option
@@ -58,6 +46,7 @@ def mint(*, account_id: str, amount: str, database: Database, **options: Any) ->
 @click.argument("account_id")
 @click.argument("amount")
 @entry_options
+@dry_run_option
 @asset_option
 @database_option
 @json_option
@@ -75,6 +64,7 @@ def burn(*, account_id: str, amount: str, database: Database, **options: Any) ->
 @click.argument("to_account")
 @click.argument("amount")
 @entry_options
+@dry_run_option
 @asset_option
 @database_option
 @json_option
@@ -100,7 +90,7 @@ def _post(
     """Post one entry, by a method of Ledger, and show it."""
     with database.open() as ledger:
         asset = one_asset(ledger, options["asset"])
-        try:
+        with in_tokens(asset):
             entry = post(
                 ledger,
                 *accounts,
@@ -111,93 +101,15 @@ def _post(
                 reference_id=options["reference_id"],
                 memo=options["memo"],
                 idempotency_key=options["key"],
+                dry_run=options["dry_run"],
             )
-        except RefusedError as error:
-            raise _in_tokens(error, ledger, asset, accounts[0], amount) from None
-        show(
+        show_done(
             entry_json(asset, entry),
-            entry_line(asset, entry),
-            as_json=options["as_json"],
+            entry_line(asset, entry, dry_run=options["dry_run"]),
             done=posted_line(entry),
+            dry_run=options["dry_run"],
+            as_json=options["as_json"],
         )
-
-
-def _in_tokens(
-    error: RefusedError, ledger: Ledger, asset: Asset, payer: str, amount: str
-) -> RefusedError:
-    """Return the refusal of an overdraft in whole tokens, as this command line speaks."""
-    if error.rule != Rule.INSUFFICIENT_AVAILABLE:
-        return error
-    available = asset.format(ledger.balance(payer, asset.symbol).available)
-    return RefusedError(
-        error.rule, f"{payer!r} has {available} {asset.symbol} available, {amount} are asked"
-    )
-
-
-@click.command(epilog=example("evm-ledger balance alice"))
-@click.argument("account_id")
-@asset_option
-@database_option
-@json_option
-def balance(*, account_id: str, asset: str | None, database: Database, as_json: bool) -> None:
-    """Show what ACCOUNT_ID has."""
-    with database.open() as ledger:
-        counted = one_asset(ledger, asset)
-        found = ledger.balance(account_id, counted.symbol)
-        text = f"{counted.format(found.balance)} {counted.symbol}"
-        show(balance_json(counted, found), text, as_json=as_json)
-
-
-@click.command(
-    short_help="List the entries of ACCOUNT_ID.",
-    epilog=example("evm-ledger statement alice --since 2026-01-31T12:00:00Z"),
-)
-@click.argument("account_id")
-@click.option("--since", metavar="TIME", help="From this instant on: 2026-01-31T12:00:00Z.")
-@asset_option
-@database_option
-@json_option
-def statement(
-    *, account_id: str, since: str | None, asset: str | None, database: Database, as_json: bool
-) -> None:
-    """List the entries of ACCOUNT_ID, oldest first, with the balance after each."""
-    with database.open() as ledger:
-        counted = one_asset(ledger, asset)
-        own = ledger.account(account_id).account_id
-
-        def row(entry: Entry) -> tuple[str, ...]:
-            return statement_row(counted, own, entry)
-
-        show_rows(
-            ledger.statement(own, None if since is None else _moment(since), counted.symbol),
-            ("time", "seq", "amount", "balance", "with", "reason"),
-            row=row,
-            value=lambda entry: entry_json(counted, entry),
-            none="no entries",
-            as_json=as_json,
-        )
-
-
-def _moment(text: str) -> datetime:
-    """Return the instant that `text` names. Raises FieldError."""
-    try:
-        return parse_moment(text)
-    except FieldError:
-        advice = f"{text!r} is no instant with its offset, like 2026-01-31T12:00:00Z"
-        raise FieldError("since", advice) from None
-
-
-@click.command(epilog=example("evm-ledger supply"))
-@asset_option
-@database_option
-@json_option
-def supply(*, asset: str | None, database: Database, as_json: bool) -> None:
-    """Show the supply: all that was minted less all burned."""
-    with database.open() as ledger:
-        counted = one_asset(ledger, asset)
-        total = ledger.get_total_supply(counted.symbol)
-        value = {"asset": counted.symbol, "total_supply": amount_json(counted, total)}
-        show(value, f"{counted.format(total)} {counted.symbol}", as_json=as_json)
 
 
 @click.command(short_help="Seal every entry that waits.", epilog=example("evm-ledger seal"))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ledger.cli_setup import one_asset
+from ledger.cli_arguments import one_asset
 from ledger.console import (
     EXIT_DIFFERS,
     Database,

@@ -1,4 +1,4 @@
-"""Commands that set a ledger up: init, asset, account."""
+"""Commands that set a ledger up: init, asset."""
 
 from __future__ import annotations
 
@@ -10,19 +10,17 @@ import click
 from ledger.amounts import check_uint, parse_amount
 from ledger.console import (
     Database,
-    asset_option,
     database_option,
     example,
     json_option,
-    say,
     show,
     show_rows,
 )
-from ledger.errors import FieldError, RefusedError, Rule
+from ledger.errors import FieldError
 from ledger.formats import DEFAULT_ENDOWMENT
-from ledger.model import ISSUER, Address
+from ledger.model import Address
 from ledger.texts import check_symbol, check_text
-from ledger.views import account_json, asset_json, asset_line, balance_json, kind_of
+from ledger.views import asset_json, asset_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,21 +70,6 @@ class _Terms:
             endowment=self.endowment,
             operator=self.operator,
         )
-
-
-def one_asset(ledger: Ledger, symbol: str | None) -> Asset:
-    """Return the asset that is meant, or say how to name it.
-
-    Raises:
-        RefusedError: ASSET_REQUIRED.
-        NotFoundError: UNKNOWN_ASSET.
-    """
-    if symbol is None and len(known := ledger.assets()) != 1:
-        names = ", ".join(repr(asset.symbol) for asset in known[:5])
-        advice = f"say which with --asset: {names}{', ...' if len(known) > 5 else ''}"  # noqa: PLR2004 (as many fit a line)
-        none = "the ledger has no asset yet; make one with `evm-ledger asset create SYMBOL`"
-        raise RefusedError(Rule.ASSET_REQUIRED, advice if known else none)
-    return ledger.asset(symbol)
 
 
 def asset_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -183,98 +166,4 @@ def asset_list(*, database: Database, as_json: bool) -> None:
             value=asset_json,
             none="no assets yet: evm-ledger asset create SYMBOL",
             as_json=as_json,
-        )
-
-
-@click.group("account")
-def account_group() -> None:
-    """Create, list and show accounts."""
-
-
-@account_group.command(
-    "create",
-    short_help="Create an account, endowed with 1,000 tokens.",
-    epilog=example(
-        "evm-ledger account create alice", "evm-ledger account create bob --initial-balance 0"
-    ),
-)
-@click.argument("account_id")
-@click.option("--initial-balance", metavar="AMOUNT", help="Its tokens.  [default: the endowment]")
-@click.option("--key", default="", metavar="TEXT", help="Idempotency key.")
-@asset_option
-@database_option
-@json_option
-def account_create(
-    *,
-    account_id: str,
-    initial_balance: str | None,
-    key: str,
-    asset: str | None,
-    database: Database,
-    as_json: bool,
-) -> None:
-    """Create ACCOUNT_ID, endowed with 1,000 tokens unless told otherwise.
-
-    An id of 0x and 40 hex digits is that address; any other id gets an address of its own.
-    """
-    with database.open() as ledger:
-        symbol, balance = asset, None
-        if initial_balance == "0":
-            balance = 0  # needs no asset, even where there are several or none
-        else:
-            counted = one_asset(ledger, asset)
-            symbol = counted.symbol
-            if initial_balance is not None:
-                balance = counted.parse(initial_balance, "initial_balance")
-        account = ledger.create_account(account_id, balance, asset=symbol, idempotency_key=key)
-        text = f"account {account.account_id}  address {account.address}"
-        show(account_json(account), text, as_json=as_json, done=f"created: {text}")
-
-
-@account_group.command("list", epilog=example("evm-ledger account list"))
-@database_option
-@json_option
-def account_list(*, database: Database, as_json: bool) -> None:
-    """List every account with its address."""
-    with database.open() as ledger:
-        show_rows(
-            ledger.accounts(),
-            ("account", "address", "kind"),
-            row=lambda it: (it.account_id, it.address, kind_of(it)),
-            value=account_json,
-            none="no accounts yet: evm-ledger account create alice",
-            as_json=as_json,
-        )
-
-
-@account_group.command("show", epilog=example("evm-ledger account show alice"))
-@click.argument("account_id")
-@database_option
-@json_option
-def account_show(*, account_id: str, database: Database, as_json: bool) -> None:
-    """Show ACCOUNT_ID: its address and what it has."""
-    with database.open() as ledger:
-        account = ledger.account(account_id)
-        found = [(a, ledger.balance(account.account_id, a.symbol)) for a in ledger.assets()]
-        held = [(asset, balance) for asset, balance in found if balance.total_earned]
-        if as_json:
-            value = {**account_json(account), "balances": [balance_json(*pair) for pair in held]}
-            show(value, "", as_json=True)
-            return
-        say(f"account {account.account_id}\naddress {account.address} ({kind_of(account)})")
-        if account.account_id == ISSUER:
-            say("mints come from it, burns go to it; its balance is the supply")
-        show_rows(
-            held,
-            ("asset", "balance", "available", "earned", "spent"),
-            row=lambda pair: (
-                pair[0].symbol,
-                *map(
-                    pair[0].format,
-                    (pair[1].balance, pair[1].available, pair[1].total_earned, pair[1].total_spent),
-                ),
-            ),
-            value=lambda pair: balance_json(*pair),
-            none="it never had anything",
-            as_json=False,
         )

@@ -300,7 +300,7 @@ def show(value: object, text: str, *, as_json: bool, done: str = "") -> None:
     `done` names, in a line, what the command has changed: it is said if nothing can be printed.
     """
     if as_json:
-        _write(_json(value), done=done)
+        write(_json(value), done=done)
     else:
         say(text, done=done)
 
@@ -308,10 +308,10 @@ def show(value: object, text: str, *, as_json: bool, done: str = "") -> None:
 def say(text: str, *, done: str = "") -> None:
     """Print lines for people, whatever the terminal can encode."""
     lines = "\n".join(one_line(line) for line in text.split("\n"))
-    _write(_encodable(lines, _encoding(sys.stdout)), done=done)
+    write(_encodable(lines, _encoding(sys.stdout)), done=done)
 
 
-def _write(text: str, *, done: str = "", nl: bool = True) -> None:
+def write(text: str, *, done: str = "", nl: bool = True) -> None:
     """Write `text` at once. Raises OutputError."""
     if sys.stdout is None:
         raise OutputError(OSError(errno.EBADF, os.strerror(errno.EBADF)), done)
@@ -354,9 +354,9 @@ def _show_list(items: Iterable[T], value: Callable[[T], object], done: str) -> N
     """Print a JSON list, an item at a time."""
     before = "[\n"
     for item in items:
-        _write(before + indent(_json(value(item)), "  "), done=done, nl=False)
+        write(before + indent(_json(value(item)), "  "), done=done, nl=False)
         before = ",\n"
-    _write("[]" if before == "[\n" else "\n]", done=done)
+    write("[]" if before == "[\n" else "\n]", done=done)
 
 
 def _json(value: object) -> str:

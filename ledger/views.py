@@ -5,12 +5,14 @@ from __future__ import annotations
 import unicodedata
 from typing import TYPE_CHECKING
 
-from ledger.model import ISSUER
+from ledger.model import ISSUER, HoldState
+from ledger.times import moment_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ledger.results import Account, Asset, Balance, Entry, Sealed
+    from ledger.links import Link
+    from ledger.results import Account, Asset, Balance, Entry, Hold, Sealed
 
 
 def amount_json(asset: Asset, amount: int) -> dict[str, str]:
@@ -39,6 +41,17 @@ def account_json(account: Account) -> dict[str, object]:
         "derived": account.derived,
         "registrar": str(account.registrar),
         "created_at": str(account.created_at),
+        "status": str(account.status),
+        "link": None if account.link is None else link_json(account.link),
+    }
+
+
+def link_json(link: Link) -> dict[str, object]:
+    """Return the proof of a real address as JSON has it."""
+    return {
+        "scheme": str(link.scheme),
+        "chain_id": link.chain_id,
+        "signature": None if link.signature is None else "0x" + link.signature.hex(),
     }
 
 
@@ -52,7 +65,41 @@ def balance_json(asset: Asset, balance: Balance) -> dict[str, object]:
             name: amount_json(asset, getattr(balance, name))
             for name in ("balance", "available", "total_earned", "total_spent", "total_staked")
         },
+        "max_debit": limit_json(asset, balance.max_debit),
+        "max_balance": limit_json(asset, balance.max_balance),
     }
+
+
+def limit_json(asset: Asset, amount: int | None) -> dict[str, str] | None:
+    """Return a limit as JSON has it: null for any amount."""
+    return None if amount is None else amount_json(asset, amount)
+
+
+def hold_json(asset: Asset, hold: Hold) -> dict[str, object]:
+    """Return a hold as JSON has it."""
+    return {
+        "asset": hold.asset,
+        "number": hold.number,
+        "id": str(hold.id),
+        "state": str(hold.state),
+        "account_id": hold.account_id,
+        "to_account": hold.to_account,
+        "amount": amount_json(asset, hold.amount),
+        "remaining": amount_json(asset, hold.remaining),
+        "created_at": time_text(hold.created_at),
+        "updated_at": time_text(hold.updated_at),
+        "expires_at": None if hold.expires_at is None else time_text(hold.expires_at),
+        "reason": hold.reason,
+        "reference_type": hold.reference_type,
+        "reference_id": hold.reference_id,
+        "memo": hold.memo,
+        "idempotency_key": hold.idempotency_key,
+    }
+
+
+def time_text(timestamp: int) -> str:
+    """Return an instant, in microseconds, as ISO 8601 in UTC."""
+    return moment_of(timestamp).isoformat()
 
 
 def entry_json(asset: Asset, entry: Entry) -> dict[str, object]:
@@ -76,6 +123,7 @@ def entry_json(asset: Asset, entry: Entry) -> dict[str, object]:
         "idempotency_key": entry.idempotency_key,
         "group": str(entry.group),
         "kind": str(entry.kind),
+        "cause": str(entry.cause),
         "repeated": entry.repeated,
     }
 
@@ -144,13 +192,46 @@ def kind_of(account: Account) -> str:
     return "derived" if account.derived else "given"
 
 
-def entry_line(asset: Asset, entry: Entry) -> str:
-    """Return an entry for people, in one line."""
-    again = " (already posted with this key)" if entry.repeated else ""
-    return one_line(
+def entry_line(asset: Asset, entry: Entry, *, dry_run: bool = False) -> str:
+    """Return an entry for people, in one line; one that is not really posted has no id yet."""
+    moved = (
         f"{asset.format(entry.amount)} {asset.symbol}  {entry.from_account} -> {entry.to_account}"
-        f"  seq {entry.seq}  id {entry.id}{again}"
+        f"  seq {entry.seq}"
     )
+    if entry.repeated:
+        return one_line(f"{moved}  id {entry.id} (already posted with this key)")
+    return one_line(moved if dry_run else f"{moved}  id {entry.id}")
+
+
+def hold_line(asset: Asset, hold: Hold) -> str:
+    """Return a hold for people, in one line."""
+    to = f" for {hold.to_account}" if hold.to_account else ""
+    if hold.state != HoldState.PENDING:
+        amount = asset.format(hold.amount)
+        return one_line(f"{amount} {asset.symbol} of {hold.account_id} held{to}: {hold.state}")
+    until = "" if hold.expires_at is None else f" until {_seconds(hold.expires_at)}"
+    amount = asset.format(hold.remaining)
+    return one_line(f"{amount} {asset.symbol} of {hold.account_id} held{to}{until}")
+
+
+def hold_row(asset: Asset, hold: Hold) -> tuple[str, ...]:
+    """Return a line of a list of holds."""
+    return (
+        _seconds(hold.created_at),
+        asset.symbol,
+        hold.account_id,
+        hold.to_account or "-",
+        asset.format(hold.amount),
+        asset.format(hold.remaining),
+        str(hold.state),
+        "never" if hold.expires_at is None else _seconds(hold.expires_at),
+        str(hold.id),
+    )
+
+
+def _seconds(timestamp: int) -> str:
+    """Return an instant for people, to the second."""
+    return moment_of(timestamp).isoformat(timespec="seconds")
 
 
 def posted_line(entry: Entry) -> str:

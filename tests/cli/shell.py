@@ -8,11 +8,15 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from click.testing import CliRunner
+from eth_account.messages import encode_defunct, encode_typed_data
 
 from bridge.cli import main
+
+if TYPE_CHECKING:
+    from eth_account.signers.local import LocalAccount
 
 PROGRAM: Final = Path(sys.executable).with_name("evm-ledger")
 
@@ -23,11 +27,17 @@ class Shell:
 
     database: str
     environment: dict[str, str] = field(default_factory=dict)
+    typed: bytes | None = None
+    """What comes from standard input."""
 
     def _invoke(self, words: tuple[object, ...]) -> tuple[int, str, str]:
         environment = {"EVM_LEDGER_DATABASE": self.database, **self.environment}
         found = CliRunner().invoke(
-            main, [str(word) for word in words], env=environment, catch_exceptions=False
+            main,
+            [str(word) for word in words],
+            input=self.typed,
+            env=environment,
+            catch_exceptions=False,
         )
         return found.exit_code, found.stdout, found.stderr
 
@@ -48,6 +58,16 @@ class Shell:
         assert stderr.startswith("error: "), stderr
         assert stderr.count("\n") == 1, stderr
         return stderr.removeprefix("error: ").rstrip("\n")
+
+
+def signed(shell: Shell, account_id: str, wallet: LocalAccount, *options: str) -> str:
+    """Return what `wallet` signs of what the program asks for, as the program takes it."""
+    words = ["account", "link-message", account_id, wallet.address, *options]
+    if "eip191" in options:
+        message = encode_defunct(text=shell.run(*words))
+    else:
+        message = encode_typed_data(full_message=shell.json(*words))
+    return "0x" + wallet.sign_message(message).signature.hex().removeprefix("0x")
 
 
 def process(*words: object, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -45,6 +45,11 @@ HEAD = st.builds(
     st.integers() | ANYTHING,
     st.text("0123456789abcdefF", max_size=70) | ANYTHING,
 )
+ID = st.builds("0x{}".format, st.text("0123456789abcdefF", min_size=63, max_size=65))
+STANDING = st.sampled_from(["freeze", "close", "reopen"])
+FILTER = st.sampled_from(
+    ["--until", "--reason-prefix", "--reference-type", "--counterparty", "--limit", "--cursor"]
+)
 LINES = (
     st.builds(lambda a, b, c: ["transfer", a, b, c], WORD, WORD, WORD)
     | st.builds(lambda words: ["transfer", *words], st.lists(WORD, max_size=8))
@@ -52,6 +57,22 @@ LINES = (
     | st.builds(lambda a, b: ["account", "create", a, "--initial-balance", b], WORD, WORD)
     | st.builds(lambda a: ["balance", a], WORD)
     | st.builds(lambda a: ["statement", "alice", "--since", a], WORD)
+    | st.builds(lambda a, b: ["statement", "alice", a, b], FILTER, WORD)
+    | st.builds(lambda a: ["balance", "alice", "--at", a], WORD)
+    | st.builds(lambda a, b, c: ["hold", "place", a, b, "--to", c], WORD, WORD, WORD)
+    | st.builds(lambda a: ["hold", "place", "alice", "1", "--expires-in", a], WORD)
+    | st.builds(lambda a: ["hold", "place", "alice", "1", "--expires-at", a], WORD)
+    | st.builds(lambda a, b: ["hold", a, b], st.sampled_from(["post", "void", "show"]), WORD | ID)
+    | st.builds(lambda a, b: ["hold", "list", "--account", a, "--state", b], WORD, WORD)
+    | st.builds(lambda a, b: ["reverse", a, "--amount", b], WORD | ID, WORD)
+    | st.builds(lambda a: ["group", a], WORD.filter(lambda word: word != "-"))
+    | st.builds(lambda a, b: ["account", a, b], STANDING, WORD)
+    | st.builds(
+        lambda a, b: ["account", "limit", "bob", "--max-debit", a, "--max-balance", b], WORD, WORD
+    )
+    | st.builds(lambda a, b: ["account", "create", a, "--by-operator", "--address", b], WORD, WORD)
+    | st.builds(lambda a, b: ["account", "link-message", a, b], WORD, WORD)
+    | st.builds(lambda a: ["account", "list", "--prefix", a], WORD)
     | st.builds(lambda a: ["audit", "--expect-head", a], WORD | HEAD)
     | st.builds(lambda a: ["supply", "--database", a], WORD)
     | st.builds(lambda a: ["supply", "--database", f"sqlite:///{a}"], WORD)

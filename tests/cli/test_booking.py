@@ -99,10 +99,14 @@ def test_accounts(any_stocked: Shell) -> None:
     assert created["derived"] is False
     table = any_stocked.run("account", "list").splitlines()
     assert [line.split()[0] for line in table] == ["account", own, "alice", "bob", "system"]
+    assert {line.split()[-2] for line in table[1:]} == {"open"}
     assert [line.split()[-1] for line in table[1:]] == ["given", "derived", "derived", "issuer"]
     listed = any_stocked.json("account", "list")
     assert [account["account_id"] for account in listed] == [own, "alice", "bob", "system"]
-    assert set(created) == {"account_id", "address", "derived", "registrar", "created_at"}
+    assert set(created) == {
+        "account_id", "address", "derived", "registrar", "created_at", "status", "link",
+    }  # fmt: skip
+    assert (created["status"], created["link"]) == ("open", None)
     shown = any_stocked.json("account", "show", "bob")
     assert shown == {
         **listed[2],
@@ -173,6 +177,7 @@ def test_a_transfer(any_stocked: Shell) -> None:
         "idempotency_key": "k",
         "group": "0x" + "00" * 32,
         "kind": "",
+        "cause": "0x" + "00" * 32,
         "repeated": False,
     }
     again = any_stocked.run("transfer", "alice", "bob", "12.5", *details)
@@ -200,6 +205,8 @@ def test_minting_and_burning(any_stocked: Shell) -> None:
         "total_earned": money("5.000000000000000001", 5 * TOKEN + 1),
         "total_spent": money("2", 2 * TOKEN),
         "total_staked": money("0", 0),
+        "max_debit": None,
+        "max_balance": None,
     }
 
 
@@ -321,9 +328,9 @@ def test_a_symbol_may_have_colons_and_line_ends(stocked: Shell) -> None:
 
 def test_every_command_is_tested_or_a_group() -> None:
     assert list(main.commands) == [
-        "init", "asset", "account", "mint", "burn", "transfer", "balance", "statement", "supply",
-        "seal", "import-legacy", "db", "audit", "checkpoint", "export", "import", "chain",
-        "vectors", "demo",
+        "init", "asset", "account", "mint", "burn", "transfer", "group", "reverse", "hold",
+        "balance", "statement", "supply", "seal", "import-legacy", "db", "audit", "checkpoint",
+        "export", "import", "chain", "vectors", "demo",
     ]  # fmt: skip
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
 from contextlib import contextmanager, redirect_stdout
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -89,12 +91,25 @@ class Blind:
 ID = "0x[0-9a-f]{64}"
 ADDRESS = "0x[0-9a-fA-F]{40}"
 
+PAIR = json.dumps(
+    {"movements": [{"from_account": "alice", "to_account": "bob", "amount": "1"}] * 2}
+).encode()
+"""A group, from standard input."""
+
 CHANGING: list[tuple[list[str], str, int]] = [
     (["transfer", "alice", "bob", "1"], f"posted: seq 3 id {ID}", 1),
     (["transfer", "alice", "bob", "1", "--key", "k"], f"posted: seq 3 id {ID}", 1),
     (["mint", "alice", "1"], f"posted: seq 3 id {ID}", 1),
     (["burn", "alice", "1"], f"posted: seq 3 id {ID}", 1),
     (["account", "create", "carol"], f"created: account carol address {ADDRESS}", 1),
+    (["group", "-"], f"posted: group {ID} of 2 entries", 2),
+    (["hold", "place", "alice", "1", "--to", "bob"], f"held: id {ID}", 0),
+    (["account", "freeze", "alice"], "account alice is frozen", 0),
+    (
+        ["account", "limit", "bob", "--max-debit", "any", "--max-balance", "9"],
+        "limited: account bob: debits of any size, balance of at most 9 SCI",
+        0,
+    ),
     (["asset", "create", "GOLD"], f"created: asset GOLD, 18 decimals, id {ID}", 0),
     (["seal"], f"sealed: up to seal 1 {ID} 2 entries in 1 batch", 0),
     (["export", "out", "--secrets", "s"], r"written: out: 0 entries, 3 accounts, .*", 0),
@@ -106,9 +121,10 @@ CHANGING: list[tuple[list[str], str, int]] = [
 @pytest.mark.parametrize(("words", "says", "entries"), CHANGING, ids=lambda it: str(it)[:30])
 def test_what_was_done_is_said(
     stocked: Shell, capsys: pytest.CaptureFixture[str], *, lose: Lose, form: list[str],
-    words: list[str], says: str, entries: int,
+    words: list[str], says: str, entries: int, monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     before = stocked.json("audit")
+    monkeypatch.setattr("sys.stdin", TextIOWrapper(BytesIO(PAIR)))
     said = Blind(stocked, lose, capsys).loses(*words, *form)
     assert re.fullmatch(says, said), said
     after = stocked.json("audit")
@@ -124,6 +140,37 @@ def test_a_retry_with_its_key_posts_nothing(
     first, second = blind.loses(*words), blind.loses(*words)
     assert second == f"already {first}"
     assert stocked.run("balance", "bob") == "6 SCI\n"
+
+
+@FORMS
+@LOSING
+def test_what_was_done_to_holds_and_entries_is_said(
+    stocked: Shell, capsys: pytest.CaptureFixture[str], lose: Lose, form: list[str]
+) -> None:
+    blind = Blind(stocked, lose, capsys)
+    first, second = (
+        stocked.json("hold", "place", "alice", "1", "--to", "bob")["id"] for _ in range(2)
+    )
+    said = blind.loses("hold", "post", first, *form)
+    assert re.fullmatch(f"posted: seq 3 id {ID}", said), said
+    assert blind.loses("hold", "void", second, *form) == f"voided: id {second}"
+    paid = stocked.json("statement", "bob")[-1]["id"]
+    said = blind.loses("reverse", paid, *form)
+    assert re.fullmatch(f"posted: seq 4 id {ID}", said), said
+
+
+@FORMS
+@LOSING
+def test_a_dry_run_is_nothing_that_was_done(
+    stocked: Shell, capsys: pytest.CaptureFixture[str], lose: Lose, form: list[str]
+) -> None:
+    before = stocked.json("audit")
+    expected = (
+        (141, "") if lose is gone else (2, f"error: the output cannot be written ({WAYS[lose]})\n")
+    )
+    words = ["transfer", "alice", "bob", "1", "--dry-run", *form]
+    assert Blind(stocked, lose, capsys).run(*words) == expected
+    assert stocked.json("audit") == before
 
 
 @FORMS
@@ -171,7 +218,9 @@ def test_what_was_sent_is_said(
 
 READING = [
     ["supply"], ["balance", "alice"], ["statement", "alice"], ["account", "list"],
-    ["account", "show", "alice"], ["asset", "list"], ["audit"],
+    ["account", "show", "alice"], ["asset", "list"], ["audit"], ["hold", "list"],
+    ["account", "link-message", "carol", "0x" + "11" * 20, "--scheme", "eip191"],
+    ["statement", "alice", "--limit", "1"], ["balance", "alice", "--at", "1"],
 ]  # fmt: skip
 
 
