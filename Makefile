@@ -18,7 +18,7 @@ NODE_READY := contracts/node_modules/.ready
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test lint format lock bench clean
+.PHONY: help setup demo test lint format lock bench crash clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ format: $(PYTHON_READY) ## rewrite the sources the way lint wants them
 
 bench: setup ## measure everything, beside its baselines; FLAGS="--help" tells what else it can
 	$(BIN)/python -m benchmarks $(FLAGS)
+
+crash: setup ## kill writers and servers at random; SECONDS=600 for longer, SEED=2 for another history
+	CRASH_SECONDS=$(or $(SECONDS),120) CRASH_SEED=$(or $(SEED),1) $(BIN)/python -m pytest -s tests/ledger/test_crashes.py
 
 lock: ## resolve the dependencies anew into constraints.txt, for every platform and Python
 	rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock

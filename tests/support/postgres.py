@@ -13,6 +13,7 @@ import shutil
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 START_SECONDS = 30.0
 
 _SETTINGS = {
+    "dynamic_shared_memory_type": "mmap",  # in its folder: killed, it leaves nothing elsewhere
     "fsync": "off",  # a test kills processes, never the machine
     "full_page_writes": "off",
     "listen_addresses": "",
@@ -34,7 +36,12 @@ _SETTINGS = {
     "shared_buffers": "64MB",
 }
 
-_DURABLE = {"fsync": "on", "full_page_writes": "on", "shared_buffers": "512MB"}
+_DURABLE = {
+    "dynamic_shared_memory_type": "posix",
+    "fsync": "on",
+    "full_page_writes": "on",
+    "shared_buffers": "512MB",
+}
 
 
 class PostgresServer:
@@ -61,12 +68,19 @@ class PostgresServer:
         )
         chosen = _SETTINGS | (_DURABLE if durable else {})
         settings = [f"--{name}={value}" for name, value in chosen.items()]
+        self._command = [f"{programs}/postgres", "-D", f"{self._data}", "-k", f"{self._data}"]
+        self._command += settings
+        self._identity = identity
         self._log = folder / "log"
-        self.process = guardian.start(
-            [f"{programs}/postgres", "-D", str(self._data), "-k", str(self._data), *settings],
+        self.start()
+
+    def start(self) -> None:
+        """Start the server, and recover what it was doing when it was killed."""
+        self.process = self._guardian.start(
+            self._command,
             log=self._log,
             stop_signal=signal.SIGINT,  # closes sessions; SIGTERM would wait for them
-            **identity,
+            **self._identity,
         )
         self._admin = self._connect()
 
@@ -98,10 +112,40 @@ class PostgresServer:
         """Drop a database, and close the connections that a test left open."""
         self._admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
+    def stop_immediately(self) -> None:
+        """Stop it as `pg_ctl stop -m immediate` does: nothing is finished, nothing is flushed."""
+        self._admin.close()
+        self.process.send_signal(signal.SIGQUIT)
+        self.process.wait(START_SECONDS)
+        self._guardian.stop(self.process)
+
+    def kill(self) -> None:
+        """Kill every one of its processes, as if the machine's memory were gone."""
+        self._admin.close()
+        self.process.send_signal(signal.SIGSTOP)  # it starts no more
+        children = _children(self.process.pid)
+        for pid in children:
+            os.kill(pid, signal.SIGKILL)
+        self.process.kill()
+        self.process.wait()
+        while any(Path(f"/proc/{pid}").exists() for pid in children):
+            time.sleep(0.001)
+        self._guardian.stop(self.process)
+
     def stop(self) -> None:
         """Stop the server."""
         self._admin.close()
         self._guardian.stop(self.process)
+
+
+def _children(parent: int) -> list[int]:
+    """Return the processes that `parent` started and that run; without /proc, none."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it has ended meanwhile
+            if int(stat.read_text().rpartition(")")[2].split()[1]) == parent:
+                found.append(int(stat.parent.name))
+    return found
 
 
 def _identity(data: Path) -> dict[str, Any]:
