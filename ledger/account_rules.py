@@ -63,6 +63,7 @@ def open_account(locked: Locked, item: OpenAccount, at: int | None) -> Receipt:
         del locked.addresses[item.account_id]
         raise
     locked.taken.add(bytes(account.address))
+    locked.accounts[account.account_id] = account
     locked.new_accounts.append(account)
     locked.event(ACCOUNTS, "account_created", account.account_id, at=account.created_at)
     return Receipt(entries, account)

@@ -59,10 +59,10 @@ class Rule(StrEnum):
     """An import posts at a time that the journal has passed: it goes into an empty journal."""
     ACCOUNT_EXISTS = auto()
     """An account with that id (after NFC normalisation) exists."""
-    ADDRESS_TAKEN = auto()
-    """Another account has that address; an address belongs to one account for ever."""
     LINK_INVALID = auto()
     """The proof that the account's owner holds the address does not prove it."""
+    ADDRESS_TAKEN = auto()
+    """Another account has that address; an address belongs to one account for ever."""
     UNKNOWN_ACCOUNT = auto()
     """No account has that id."""
     ACCOUNT_OPEN = auto()

@@ -63,7 +63,7 @@ def place_hold(locked: Locked, item: PlaceHold) -> Receipt:
     to = locked.known(item.to_account) if item.to_account else ZERO_ADDRESS
     locked.check_usable(item.account_id, item.to_account)
     now = locked.time()
-    if item.expiry and item.expiry <= now:
+    if item.expires_at is not None and item.expiry <= now:
         raise RefusedError(
             Rule.EXPIRY_PASSED, f"the hold would expire at {item.expires_at}, which has passed"
         )
@@ -195,9 +195,12 @@ def _release(locked: Locked, hold: Hold, act: Act) -> Hold:
 
 
 def _pending(locked: Locked, wanted: Hash32) -> Hold:
-    """Return a hold that nothing has resolved. Raises UNKNOWN_HOLD, HOLD_*."""
+    """Return a hold that nothing has resolved. Raises UNKNOWN_HOLD, HOLD_*.
+
+    One that the same run has made is not known yet: what it needs was not read for it.
+    """
     hold = locked.holds.get(wanted)
-    if hold is None:
+    if hold is None or wanted in locked.new_holds:
         raise NotFoundError(Rule.UNKNOWN_HOLD, f"no hold {wanted}")
     if hold.state != HoldState.PENDING:
         raise RefusedError(_RESOLVED[hold.state], f"hold {wanted} is {hold.state}")

@@ -166,9 +166,15 @@ def add_volume(connection: Connection, volume: Mapping[tuple[int, int], tuple[in
         dialect.add_volume(connection, number, hour, entries, amount)
 
 
-def as_it_was(hold: Hold, state: str, remaining: str) -> Hold:
-    """Return `hold` as it was when a key made, posted or voided it."""
-    return replace(hold, state=HoldState(state), remaining=int(remaining))
+def as_it_was(hold: Hold, state: str, remaining: str, posted_at: int | None) -> Hold:
+    """Return `hold` as it was when a key made, posted or voided it.
+
+    `posted_at` is the time of the entry that posted it, if one did; voiding is its last change.
+    """
+    then = HoldState(state)
+    changed = hold.created_at if then == HoldState.PENDING else hold.updated_at
+    at = changed if posted_at is None else posted_at
+    return replace(hold, state=then, remaining=int(remaining), updated_at=at)
 
 
 def _hold(row: Row, asset: Asset, pepper: bytes | None, to_amount: Any) -> Hold:  # noqa: ANN401 (a dialect's function)

@@ -230,8 +230,9 @@ class Locked:
             place = (symbols[0], movements[0].from_account)
             state = self.balances[place]
             changed[place] = state._replace(staked=state.staked - released)
+        causes: set[bytes] = set()
         passed = [
-            self._moved(movement, symbol, changed)
+            self._moved(movement, symbol, changed, causes)
             for movement, symbol in zip(movements, symbols, strict=True)
         ]
         self.balances.update(changed)
@@ -246,9 +247,13 @@ class Locked:
         return entries
 
     def _moved(
-        self, movement: Movement, symbol: str, changed: dict[Place, BalanceState]
+        self,
+        movement: Movement,
+        symbol: str,
+        changed: dict[Place, BalanceState],
+        causes: set[bytes],
     ) -> _Touched:
-        """Check one movement against the balances so far and write those after it to `changed`."""
+        """Check one movement against `changed` and `causes` so far, and write what it adds."""
         self._check_static(movement)
         amount = movement.amount
         from_key, to_key = (symbol, movement.from_account), (symbol, movement.to_account)
@@ -260,6 +265,8 @@ class Locked:
         after_to = after_credit(
             other or self.balances.get(to_key, NOTHING), amount, movement.to_account
         )
+        if movement.kind == Kind.CHAIN:
+            self._check_cause(movement.cause, causes)
         changed[from_key] = after_from
         changed[to_key] = after_to
         return _Touched(movement, symbol, changed[from_key].balance, after_to.balance)
@@ -278,10 +285,14 @@ class Locked:
             )
         if movement.amount == 0 and not from_chain:
             raise RefusedError(Rule.AMOUNT_ZERO, "the amount is zero; name at least one base unit")
-        if from_chain and movement.cause in self.causes:
+
+    def _check_cause(self, cause: bytes, causes: set[bytes]) -> None:
+        """Refuse a place on a chain that has its entry; add it to `causes`."""
+        if cause in self.causes or cause in causes:
             raise RefusedError(
                 Rule.CAUSE_REUSED, "an entry was read from this log before: one log is one entry"
             )
+        causes.add(cause)
 
     def _check_limits(
         self, from_key: Place, to_key: Place, amount: int, changed: Mapping[Place, BalanceState]

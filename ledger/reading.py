@@ -139,9 +139,9 @@ def _receipt(
         for entry in store.entries_at(connection, by_number[number], run.pepper, wanted)
     }
     entries = tuple(found[number, seq] for number, seq in made["entries"])
-    return Receipt(
-        entries, _account(connection, run, made), hold=_hold(connection, run, by_number, made)
-    )
+    at = entries[0].timestamp if entries else None
+    hold = _hold(connection, run, by_number, made, at)
+    return Receipt(entries, _account(connection, run, made), hold=hold)
 
 
 def _account(connection: Connection, run: Run, made: Mapping[str, Any]) -> Account | None:
@@ -153,7 +153,11 @@ def _account(connection: Connection, run: Run, made: Mapping[str, Any]) -> Accou
 
 
 def _hold(
-    connection: Connection, run: Run, by_number: Mapping[int, Asset], made: Mapping[str, Any]
+    connection: Connection,
+    run: Run,
+    by_number: Mapping[int, Asset],
+    made: Mapping[str, Any],
+    posted_at: int | None,
 ) -> Hold | None:
     """Return the hold that a key made, posted or voided, as it was then."""
     if "hold" not in made:
@@ -163,4 +167,4 @@ def _hold(
     [hold] = hold_store.select_holds(
         connection, [by_number[number]], run.pepper, rest, number, place
     )
-    return hold_store.as_it_was(hold, state, remaining)
+    return hold_store.as_it_was(hold, state, remaining, posted_at)

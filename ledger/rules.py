@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from ledger.account_rules import endowments, open_account, set_limits, set_status
 from ledger.amounts import check_uint
 from ledger.canonical import request_hash
-from ledger.errors import NotFoundError, RefusedError, Rule
+from ledger.errors import RefusedError, Rule
 from ledger.hold_rules import place_hold, post_hold, void_hold
 from ledger.locked import Journal, Locked
 from ledger.requests import (
@@ -117,7 +117,7 @@ class Decisions(Locked):
         known = self.keys[key]
         try:
             request = request_hash(*self._canonical(item, known.receipt))
-        except NotFoundError:  # it reverses what is not there: it never made anything
+        except RefusedError:  # it reverses what cannot be reversed: it never made anything
             request = b""
         if known.request != request:
             raise RefusedError(

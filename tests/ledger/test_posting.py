@@ -33,6 +33,7 @@ from ledger import (
 from ledger.account_rules import new_account
 from ledger.ids import group_id
 from ledger.model import ZERO_ADDRESS, ZERO_HASH
+from ledger.requests import Item, PlaceHold, PostHold, Reverse, SetLimits, VoidHold
 from ledger.times import moment_of
 from tests.ledger.support import (
     LEDGER_ID,
@@ -44,6 +45,7 @@ from tests.ledger.support import (
     create,
     economy,
     place,
+    raw,
     unchanged,
 )
 
@@ -229,7 +231,7 @@ Use = Callable[[Ledger], object]
 def nothing(_: Ledger) -> None: ...
 
 
-def post(ledger: Ledger, item: Movement | Group | OpenAccount) -> None:
+def post(ledger: Ledger, item: Item) -> None:
     """Post one item and raise its refusal, as the named functions do."""
     [result] = ledger.post_many([item])
     if isinstance(result, RefusedError):
@@ -246,8 +248,62 @@ def there_and_back(ledger: Ledger) -> None:
     ledger.transfer("bob", "alice", 2**255)
 
 
+def a_held(amount: int = 500, **words: Any) -> Use:  # noqa: ANN401 (whatever `hold` takes)
+    """Return what holds part of alice's, for bob."""
+    return lambda it: it.hold("alice", amount, "bob", **words)
+
+
+def the_hold(ledger: Ledger) -> Hash32:
+    """Return the id of the only hold."""
+    with raw(ledger._transactions.engine.url.render_as_string(hide_password=False)) as database:
+        [(id_,)] = database.run("SELECT id FROM token_holds")
+        return Hash32(bytes(id_))
+
+
+def an_hour_later(ledger: Ledger) -> None:
+    """Let alice's hold expire, without anything that would sweep it."""
+    ledger.hold("alice", 500, "bob", expires_at=moment_of(START + 3_600_000_000))
+    ledger._clock = Clock(START + 3_600_000_000)
+
+
+def resolved(resolve: Callable[[Ledger, Hash32], object]) -> Use:
+    """Return what holds part of alice's and resolves it."""
+    return lambda it: resolve(it, it.hold("alice", 500, "bob").id)
+
+
+def post_it(ledger: Ledger) -> object:
+    return ledger.post_hold(the_hold(ledger))
+
+
+def a_pair(ledger: Ledger) -> None:
+    post(ledger, Group((Movement("alice", "bob", 1), Movement("alice", "bob", 2))))
+
+
+def reverse_last(ledger: Ledger, **options: Any) -> object:  # noqa: ANN401 (whatever `reverse` takes)
+    return ledger.reverse([*ledger.entries()][-1].id, **options)
+
+
 REFUSALS: dict[Rule, tuple[Use, Use]] = {
     Rule.INVALID_FIELD: (nothing, lambda it: it.transfer("alice", "bob", -1)),
+    Rule.UNKNOWN_HOLD: (a_held(), lambda it: it.post_hold(CAUSE)),
+    Rule.UNKNOWN_ENTRY: (nothing, lambda it: it.reverse(CAUSE)),
+    Rule.HOLD_POSTED: (resolved(lambda it, hold: it.post_hold(hold)), post_it),
+    Rule.HOLD_VOIDED: (resolved(lambda it, hold: it.void_hold(hold)), post_it),
+    Rule.HOLD_EXPIRED: (an_hour_later, post_it),
+    Rule.HOLD_ACCOUNT: (
+        lambda it: it.hold("alice", 500),
+        lambda it: it.post_hold(the_hold(it)),
+    ),
+    Rule.ABOVE_HOLD: (a_held(), lambda it: it.post_hold(the_hold(it), 501)),
+    Rule.GROUP_WHOLE: (a_pair, reverse_last),
+    Rule.ENTRY_REVERSED: (
+        lambda it: it.reverse(it.transfer("alice", "bob", 5).id),
+        lambda it: it.reverse([*it.entries()][-2].id),
+    ),
+    Rule.ABOVE_ENTRY: (
+        lambda it: it.transfer("alice", "bob", 5),
+        lambda it: reverse_last(it, amount=6),
+    ),
     Rule.ASSET_REQUIRED: (
         lambda it: it.create_asset("B", "B"),
         lambda it: it.transfer("alice", "bob", 1),
@@ -282,9 +338,28 @@ REFUSALS: dict[Rule, tuple[Use, Use]] = {
         ),
     ),
     Rule.UNKNOWN_ACCOUNT: (nothing, lambda it: it.transfer("alice", "nobody", 1)),
+    Rule.ACCOUNT_OPEN: (nothing, lambda it: it.reopen_account("alice")),
+    Rule.ACCOUNT_FROZEN: (
+        lambda it: it.freeze_account("alice"),
+        lambda it: it.transfer("alice", "bob", 1),
+    ),
+    Rule.ACCOUNT_CLOSED: (
+        lambda it: (it.burn("bob", 1_000), it.close_account("bob")),
+        lambda it: it.transfer("alice", "bob", 1),
+    ),
+    Rule.ACCOUNT_NOT_EMPTY: (nothing, lambda it: it.close_account("alice")),
+    Rule.EXPIRY_PASSED: (nothing, lambda it: it.hold("alice", 1, expires_at=moment_of(START))),
     Rule.SAME_ACCOUNT: (nothing, lambda it: it.transfer("alice", "alice", 1)),
     Rule.AMOUNT_ZERO: (nothing, lambda it: it.transfer("alice", "bob", 0)),
-    Rule.INSUFFICIENT_AVAILABLE: (nothing, lambda it: it.transfer("alice", "bob", 1_001)),
+    Rule.DEBIT_LIMIT: (
+        lambda it: it.set_limits("alice", max_debit=99),
+        lambda it: it.transfer("alice", "bob", 100),
+    ),
+    Rule.BALANCE_LIMIT: (
+        lambda it: it.set_limits("bob", max_balance=1_099),
+        lambda it: it.transfer("alice", "bob", 100),
+    ),
+    Rule.INSUFFICIENT_AVAILABLE: (a_held(), lambda it: it.transfer("alice", "bob", 501)),
     Rule.SUPPLY_OVERFLOW: (nothing, lambda it: it.mint("alice", MAX_AMOUNT - 1_999)),
     Rule.TOTAL_OVERFLOW: (there_and_back, lambda it: it.transfer("alice", "bob", 2**255)),
     Rule.CAUSE_REUSED: (
@@ -293,10 +368,14 @@ REFUSALS: dict[Rule, tuple[Use, Use]] = {
     ),
 }
 READ_ONLY_IS_TESTED_BELOW = {Rule.READ_ONLY}
+IN_THE_CALLERS_TRANSACTION = {Rule.LOCK_ORDER, Rule.ISOLATION}
+"""Only `Ledger.on` can refuse by these: `test_on_dangers` does, for each."""
 
 
 def test_every_rule_has_its_refusal() -> None:
-    assert set(REFUSALS) | READ_ONLY_IS_TESTED_BELOW == set(Rule)
+    elsewhere = READ_ONLY_IS_TESTED_BELOW | IN_THE_CALLERS_TRANSACTION
+    assert set(REFUSALS) | elsewhere == set(Rule)
+    assert not elsewhere & REFUSALS.keys()
 
 
 @pytest.mark.parametrize("rule", REFUSALS, ids=str)
@@ -344,6 +423,24 @@ def test_a_ledger_without_its_pepper_is_read_only(database_url: str) -> None:
         (Group(()), Rule.GROUP_EMPTY),
         (Movement("alice", "nobody", 0, idempotency_key="used"), Rule.KEY_REUSED),
         (OpenAccount("alice", MAX_AMOUNT), Rule.ACCOUNT_EXISTS),
+        (VoidHold(CAUSE, "used"), Rule.KEY_REUSED),
+        (PostHold(CAUSE, idempotency_key="used"), Rule.KEY_REUSED),
+        (Reverse(CAUSE, idempotency_key="used"), Rule.KEY_REUSED),
+        (PlaceHold("nobody", 0, asset="NO", idempotency_key="used"), Rule.KEY_REUSED),
+        (PlaceHold("nobody", 0, asset="NO"), Rule.UNKNOWN_ASSET),
+        (PlaceHold("alice", 0, "nobody", expires_at=moment_of(0)), Rule.UNKNOWN_ACCOUNT),
+        (PlaceHold("alice", 0, "alice", expires_at=moment_of(0)), Rule.EXPIRY_PASSED),
+        (PlaceHold("alice", 0, "alice"), Rule.SAME_ACCOUNT),
+        (PlaceHold("alice", 0), Rule.AMOUNT_ZERO),
+        (SetLimits("nobody", "NO"), Rule.UNKNOWN_ASSET),
+        (
+            OpenAccount(
+                "carol",
+                address=Address(b"\x33" * 20),
+                link=Link(LinkScheme.EIP712, signature=bytes(65)),
+            ),
+            Rule.LINK_INVALID,
+        ),
         (Movement("nobody", "nobody", 0), Rule.UNKNOWN_ACCOUNT),
         (Movement("alice", "alice", 0), Rule.SAME_ACCOUNT),
         (Movement("alice", "alice", 5_000), Rule.SAME_ACCOUNT),
@@ -353,12 +450,27 @@ def test_a_ledger_without_its_pepper_is_read_only(database_url: str) -> None:
     ],
     ids=str,
 )
-def test_of_several_rules_the_first_is_named(
-    sqlite_url: str, item: Movement | Group | OpenAccount, rule: Rule
-) -> None:
+def test_of_several_rules_the_first_is_named(sqlite_url: str, item: Item, rule: Rule) -> None:
     with economy(sqlite_url, "alice", "bob") as ledger:
         ledger.transfer("alice", "bob", 1, idempotency_key="used")
+        taken = Address(b"\x33" * 20)
+        ledger.create_account("dave", address=taken, link=Link(LinkScheme.OPERATOR))
         refused(ledger.post_many([item])[0], rule)
+
+
+def test_a_log_is_missed_only_where_all_else_is_well(database_url: str) -> None:
+    """CAUSE_REUSED comes last; and within a group, a log is read once, too."""
+    with economy(database_url, "alice", "bob") as ledger:
+        first = Movement("alice", "bob", 1, kind=Kind.CHAIN, cause=CAUSE)
+        with unchanged(database_url):
+            refused(ledger.post_many([Group((first, first))])[0], Rule.CAUSE_REUSED)
+        post(ledger, first)
+        ledger.set_limits("alice", max_debit=10)
+        with unchanged(database_url):
+            poor = dataclasses.replace(first, from_account="bob", amount=5_000)
+            refused(ledger.post_many([poor])[0], Rule.INSUFFICIENT_AVAILABLE)
+            refused(ledger.post_many([dataclasses.replace(first, amount=11)])[0], Rule.DEBIT_LIMIT)
+            refused(ledger.post_many([Group((first,))])[0], Rule.CAUSE_REUSED)
 
 
 def test_not_found_can_be_caught_as_such(sqlite_url: str) -> None:
