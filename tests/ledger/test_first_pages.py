@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import event
 
-from ledger import Filters, Hash32, HoldState, Ledger, reads, statements
+from ledger import Filters, Hash32, HoldState, Ledger, reader, reads, statements
 from ledger.times import moment_of
 from tests.ledger.bulk import EVERY, HOT, START, account, fill, found, id_of
 from tests.ledger.support import create, raw
@@ -172,6 +172,7 @@ def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(statements, "MAX_EXAMINED", 300)
     monkeypatch.setattr(reads, "MAX_EXAMINED", 600)
     monkeypatch.setattr(reads, "PAGE", 100)
+    monkeypatch.setattr(reader, "MAX_CHANGES", 100)
 
 
 @pytest.mark.parametrize("analyzed", [False, True], ids=["no statistics", "statistics"])
