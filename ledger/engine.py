@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import re
+import selectors
+import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import psycopg
 from psycopg.adapt import Loader
 from sqlalchemy import URL, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError
 
 from ledger.errors import (
     BusyError,
@@ -26,9 +29,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlalchemy import Connection, Engine
+    from sqlalchemy.pool import ConnectionPoolEntry
 
 SQLITE_TIMEOUT = 60.0
 """Seconds a SQLite writer waits for another process, unless told otherwise."""
+
+_IDLE = 1.0
+"""Seconds after which a pooled connection is asked whether it still lives."""
 
 _SQLITE_PAGE = 512
 """Bytes in the smallest file that SQLite looks into before it writes."""
@@ -208,14 +215,40 @@ def _postgresql_engine(url: URL, lock_timeout: float) -> Engine:
         connect_args={"options": options, "application_name": "evm-ledger"},
         pool_size=32,
         max_overflow=64,
-        pool_pre_ping=True,
     )
+    _ping_idle(engine)
 
     @event.listens_for(engine, "connect")
     def configure(connection: psycopg.Connection[Any], _: object) -> None:
         connection.adapters.register_loader("numeric", _IntLoader)
 
     return engine
+
+
+def _has_news(connection: psycopg.Connection[Any]) -> bool:
+    """Tell whether the server has said or closed something that nobody has read yet."""
+    with selectors.DefaultSelector() as selector:
+        selector.register(connection.fileno(), selectors.EVENT_READ)
+        return bool(selector.select(0))
+
+
+def _ping_idle(engine: Engine) -> None:
+    """Ask a connection that lay idle whether it still lives; one in use was just asked.
+
+    So is one whose server has said something since: most times, that it goes away.
+    """
+
+    @event.listens_for(engine, "checkin")
+    def rested(_: object, record: ConnectionPoolEntry) -> None:
+        record.info["rested"] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def wake(connection: psycopg.Connection[Any], record: ConnectionPoolEntry, _: object) -> None:
+        if _has_news(connection) or time.monotonic() - record.info.get("rested", math.inf) > _IDLE:
+            try:
+                engine.dialect.do_ping(cast("Any", connection))
+            except psycopg.Error as error:
+                raise DisconnectionError from error
 
 
 @contextmanager

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from ledger.dialects import Row
     from ledger.results import Receipt
     from ledger.rules import KeyState
 
@@ -28,13 +29,18 @@ def write_keys(
     connection: Connection, new: Mapping[str, KeyState], numbers: Mapping[str, int], now: int
 ) -> None:
     """Insert keys, sorted, so that two processes with the same keys wait in the same order."""
-    rows = [
-        (key, state.request, _made(state.receipt, numbers), now)
-        for key, state in sorted(new.items())
-    ]
+    rows = key_rows(new, numbers, now)
     dialect_of(connection).insert(
         connection, "token_keys", ("key", "request", "made", "created_at"), rows
     )
+
+
+def key_rows(new: Mapping[str, KeyState], numbers: Mapping[str, int], now: int) -> list[Row]:
+    """Return the rows that keys are, sorted."""
+    return [
+        (key, state.request, _made(state.receipt, numbers), now)
+        for key, state in sorted(new.items())
+    ]
 
 
 def _made(receipt: Receipt, numbers: Mapping[str, int]) -> str:

@@ -6,7 +6,8 @@ read after it, and nothing else ever writes balances, keys, holds or entries.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field, replace
 from itertools import repeat
 from typing import TYPE_CHECKING
 
@@ -15,12 +16,14 @@ from ledger.dialects import dialect_of
 from ledger.errors import CorruptError
 from ledger.hold_rules import sweep
 from ledger.locked import ACCOUNTS, ACCOUNTS_STREAM, Journal
+from ledger.memory import Known, Memory
 from ledger.reading import (
     read_balances,
     read_causes,
     read_holds,
     read_keys,
     read_reversed,
+    read_standing,
     read_status_accounts,
     read_taken,
 )
@@ -28,7 +31,7 @@ from ledger.results import Receipt
 from ledger.rules import Decisions, check_clock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from sqlalchemy import Connection
 
@@ -51,23 +54,41 @@ class Outcome:
     """(asset number, seq, id) of the first new entry: proof of a COMMIT whose answer was lost."""
     first_event: Row | None = None
     """The first new event as a row, where there is no entry to ask about."""
+    learn: Callable[[], None] = field(default=lambda: None)
+    """To be called once it is committed (or, if it wrote nothing, rolled back)."""
 
 
-def post(connection: Connection, run: Run) -> Outcome:
+def post(connection: Connection, run: Run, memory: Memory | None = None) -> Outcome:
     """Post `run` in the transaction of `connection`, which must be its first work.
+
+    With a `memory`, what it remembers of the journals is not read again; the caller commits at
+    once, then calls the outcome's `learn`.
 
     Raises:
         RefusedError: CLOCK_AHEAD; every other refusal is the result of its item, but the first
             one ends a run that has times.
     """
-    decisions, numbers = _read(connection, run)
+    decisions, numbers, known = _read(connection, run, memory)
     times = run.times or repeat(None)
     results = [decisions.decide(item, at) for item, at in zip(run.items, times, strict=False)]
     if run.times:
         _check_whole(results)
     if decisions.decided:
         _write(connection, decisions, numbers)
-    return _outcome(results, decisions, numbers)
+    outcome = outcome_of(results, decisions, numbers)
+    return outcome if memory is None else replace(outcome, learn=lesson(memory, known, decisions))
+
+
+def lesson(memory: Memory, known: dict[str, Known], decisions: Decisions) -> Callable[[], None]:
+    """Return what gives back what was taken from `memory`, with what was posted since."""
+
+    def learn() -> None:
+        for symbol, each in known.items():
+            if decisions.decided:
+                each.learn(decisions, symbol)
+            memory.give(symbol, each)
+
+    return learn
 
 
 def _check_whole(results: Iterable[Receipt | RefusedError]) -> None:
@@ -77,7 +98,7 @@ def _check_whole(results: Iterable[Receipt | RefusedError]) -> None:
             raise result
 
 
-def _outcome(
+def outcome_of(
     results: list[Receipt | RefusedError], decisions: Decisions, numbers: Mapping[str, int]
 ) -> Outcome:
     """Return the results, with what identifies the first thing written."""
@@ -94,17 +115,29 @@ def _outcome(
 # --- reading ---------------------------------------------------------------------------------
 
 
-def _read(connection: Connection, run: Run) -> tuple[Decisions, dict[str, int]]:
-    """Lock, then read all that the rules ask about; return it with the number of each symbol."""
+def _read(
+    connection: Connection, run: Run, memory: Memory | None
+) -> tuple[Decisions, dict[str, int], dict[str, Known]]:
+    """Lock, then read all that the rules ask about.
+
+    Return it with the number of each symbol, and what is now known of each journal.
+    """
     assets, journals = _lock(connection, run)
+    known = {
+        symbol: (memory or Memory()).take(symbol, journal)
+        for symbol, journal in journals.items()
+        if symbol != ACCOUNTS
+    }
     database_now = dialect_of(connection).now(connection)
+    if memory is not None:
+        memory.clock = database_now, time.monotonic_ns()
     now = check_clock(run.clock(), database_now) if run.clock else database_now
     if run.times:
         check_clock(max(run.times), database_now)
     last_time = max((j.last_time for s, j in journals.items() if s != ACCOUNTS), default=0)
     due = _due(connection, run, journals, max(now, last_time + 1))
-    addresses, statuses = account_store.read_standing(connection, sorted(run.needs.accounts()))
-    balances, limits = read_balances(connection, run, assets, journals, due)
+    addresses, statuses = read_standing(connection, run, known)
+    balances, limits = read_balances(connection, run, assets, known, due)
     decisions = Decisions(
         ledger_id=run.identity.ledger_id,
         registrar=run.identity.registrar,
@@ -127,7 +160,7 @@ def _read(connection: Connection, run: Run) -> tuple[Decisions, dict[str, int]]:
     )
     sweep(decisions, due)
     numbers = {symbol: asset.number for symbol, asset in assets.items()}
-    return decisions, {ACCOUNTS: 0, **numbers}
+    return decisions, {ACCOUNTS: 0, **numbers}, known
 
 
 def _lock(connection: Connection, run: Run) -> tuple[Mapping[str, Asset], dict[str, Journal]]:
@@ -221,9 +254,9 @@ def _write_balances(
 def _write_holds(connection: Connection, decisions: Decisions, numbers: Mapping[str, int]) -> None:
     """Store new holds, and the state of those that changed."""
     changed = decisions.changed_holds.values()
-    hold_store.write_holds(
-        connection, [hold for hold in changed if hold.id in decisions.new_holds], numbers
-    )
+    if decisions.new_holds:
+        new = [hold for hold in changed if hold.id in decisions.new_holds]
+        hold_store.write_holds(connection, new, numbers)
     hold_store.update_holds(
         connection, [hold for hold in changed if hold.id not in decisions.new_holds], numbers
     )

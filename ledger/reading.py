@@ -9,8 +9,8 @@ from sqlalchemy import select
 
 from ledger import account_store, hold_store, key_store, store
 from ledger.account_rules import account_for
+from ledger.balances import NOTHING
 from ledger.errors import RefusedError
-from ledger.locked import ACCOUNTS
 from ledger.model import ISSUER, Kind, Status
 from ledger.requests import Group, Movement, OpenAccount, PostHold, Reverse, SetStatus, VoidHold
 from ledger.results import Hold, Receipt
@@ -23,31 +23,61 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from ledger.balances import BalanceState
-    from ledger.locked import Journal, Place
-    from ledger.model import Hash32
+    from ledger.locked import Place
+    from ledger.memory import Known
+    from ledger.model import Address, Hash32
     from ledger.results import Account, Asset, Limits
     from ledger.runs import Run
+
+
+def read_standing(
+    connection: Connection, run: Run, known: Mapping[str, Known]
+) -> tuple[dict[str, Address], dict[str, Status]]:
+    """Return the addresses of the accounts that the items name, and what is not open of them."""
+    wanted = run.needs.accounts()
+    addresses: dict[str, Address] = {}
+    statuses: dict[str, Status] = {}
+    for each in known.values():
+        held = each.addresses
+        addresses |= {name: held[name] for name in wanted.intersection(held)}
+        statuses |= {name: each.statuses[name] for name in wanted.intersection(each.statuses)}
+    missing = wanted.difference(addresses)
+    if missing:
+        found, not_open = account_store.read_standing(connection, sorted(missing))
+        for each in known.values():
+            each.addresses |= found
+            each.statuses |= not_open
+        addresses |= found
+        statuses |= not_open
+    return addresses, statuses
 
 
 def read_balances(
     connection: Connection,
     run: Run,
     assets: Mapping[str, Asset],
-    journals: Mapping[str, Journal],
+    known: Mapping[str, Known],
     due: Iterable[Hold],
 ) -> tuple[dict[Place, BalanceState], dict[Place, Limits]]:
     """Return the balances that the items may touch, and the limits of those that have any."""
-    wanted = {symbol: run.needs.of(symbol) | {ISSUER} for symbol in journals if symbol != ACCOUNTS}
+    wanted = {symbol: run.needs.of(symbol) | {ISSUER} for symbol in known}
     for hold in due:
         wanted[hold.asset].add(hold.account_id)
     balances: dict[Place, BalanceState] = {}
     limits: dict[Place, Limits] = {}
-    for symbol, account_ids in wanted.items():
-        states, limited = store.read_balances_limits(
-            connection, assets[symbol].number, sorted(account_ids)
-        )
-        balances |= {(symbol, account_id): state for account_id, state in states.items()}
-        limits |= {(symbol, account_id): each for account_id, each in limited.items()}
+    for symbol, each in known.items():
+        missing = wanted[symbol].difference(each.balances)
+        if missing:
+            states, limited = store.read_balances_limits(
+                connection, assets[symbol].number, sorted(missing)
+            )
+            each.balances |= dict.fromkeys(missing, NOTHING) | states
+            each.limits |= limited
+        held = each.balances
+        balances |= {(symbol, name): held[name] for name in wanted[symbol]}
+        limits |= {
+            (symbol, name): each.limits[name] for name in wanted[symbol].intersection(each.limits)
+        }
     return balances, limits
 
 

@@ -10,13 +10,13 @@ from sqlalchemy import insert, select, update
 from ledger import waits
 from ledger.addresses import entry_blind
 from ledger.balances import BalanceState
-from ledger.dialects import Row, dialect_of
+from ledger.dialects import Dialect, Row, dialect_of
 from ledger.model import ZERO_ADDRESS, ZERO_HASH, Address, Hash32
 from ledger.results import Asset, Entry, JournalHead, Limits
 from ledger.tables import assets, journals, settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from sqlalchemy import Connection
 
@@ -124,18 +124,30 @@ def lock_heads(connection: Connection, numbers: Sequence[int]) -> dict[int, Row]
 def lock_holders(connection: Connection) -> list[str]:
     """Say which sessions hold a journal or the seals, on PostgreSQL, which knows it.
 
-    A row that is locked or changed by a transaction under way names it in its xmax.
+    A row that is locked or changed by a transaction under way names it in its xmax; where it names
+    a savepoint, which nobody can look up, those who write the table and do not wait are meant.
     """
     if connection.dialect.name != "postgresql":
         return []
+    dialect = dialect_of(connection)
+    exact = (
+        "(SELECT xmax FROM token_journals UNION SELECT xmax FROM token_settings) AS row "
+        "JOIN pg_locks l ON l.locktype = 'transactionid' AND l.transactionid = row.xmax "
+        "AND l.granted JOIN pg_stat_activity a ON a.pid = l.pid"
+    )
+    likely = (
+        "pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid AND a.wait_event_type IS DISTINCT "
+        "FROM 'Lock' WHERE l.granted AND l.mode IN ('RowShareLock', 'RowExclusiveLock') AND "
+        "l.relation IN ('token_journals'::regclass, 'token_settings'::regclass) AND "
+        "a.pid <> pg_backend_pid()"
+    )
     sql = (
         "SELECT DISTINCT a.pid, COALESCE(NULLIF(a.application_name, ''), 'unnamed'), a.state, "
-        "EXTRACT(epoch FROM clock_timestamp() - a.xact_start)::int "
-        "FROM (SELECT xmax FROM token_journals UNION SELECT xmax FROM token_settings) AS row "
-        "JOIN pg_locks l ON l.locktype = 'transactionid' AND l.transactionid = row.xmax "
-        "AND l.granted JOIN pg_stat_activity a ON a.pid = l.pid ORDER BY 1"
+        "EXTRACT(epoch FROM clock_timestamp() - a.xact_start)::int FROM {} ORDER BY 1"
     )
-    rows = dialect_of(connection).rows(connection, sql)
+    rows = dialect.rows(connection, sql.format(exact)) or dialect.rows(
+        connection, sql.format(likely)
+    )
     return [f"pid {pid} ({name}), {state} for {age} s" for pid, name, state, age in rows]
 
 
@@ -154,18 +166,22 @@ def read_timestamp(connection: Connection, number: int, seq: int) -> int:
 
 def write_heads(connection: Connection, moved: Iterable[Journal]) -> None:
     """Store where the journals that changed stand now."""
+    dialect = dialect_of(connection)
+    sql = (
+        "UPDATE token_journals SET seq = ?, head = ?, row_version = ?, last_time = ?, events = ?, "
+        "next_expiry = ? WHERE asset = ?"
+    )
     for journal in moved:
-        connection.execute(
-            update(journals)
-            .where(journals.c.asset == journal.asset.number)
-            .values(
-                seq=journal.seq,
-                head=journal.head,
-                row_version=journal.version,
-                last_time=journal.last_time,
-                events=journal.events,
-                next_expiry=journal.next_expiry,
-            )
+        dialect.run(
+            connection,
+            sql,
+            journal.seq,
+            bytes(journal.head),
+            journal.version,
+            journal.last_time,
+            journal.events,
+            journal.next_expiry,
+            journal.asset.number,
         )
 
 
@@ -204,14 +220,22 @@ def write_balances(
     connection: Connection, states: Mapping[tuple[int, str], BalanceState], now: int
 ) -> None:
     """Store each touched balance once."""
-    if not states:
-        return
-    dialect = dialect_of(connection)
-    rows = [
+    if states:
+        dialect = dialect_of(connection)
+        rows = balance_rows(dialect, states, now)
+        dialect.upsert(
+            connection, "token_balances", _BALANCE_COLUMNS, ("asset", "account_id"), rows
+        )
+
+
+def balance_rows(
+    dialect: Dialect, states: Mapping[tuple[int, str], BalanceState], now: int
+) -> list[Row]:
+    """Return the rows that balances are."""
+    return [
         (number, account_id, *map(dialect.from_amount, state), now, now)
         for (number, account_id), state in states.items()
     ]
-    dialect.upsert(connection, "token_balances", _BALANCE_COLUMNS, ("asset", "account_id"), rows)
 
 
 # --- entries ---------------------------------------------------------------------------------
@@ -226,8 +250,20 @@ def write_entries(
 ) -> None:
     """Insert entries; `with_blind` where no pepper could give their blinds again."""
     dialect = dialect_of(connection)
+    rows = entry_rows(dialect, entries, numbers, with_blind=with_blind)
+    dialect.insert(connection, "token_ledger", ENTRY_COLUMNS, rows)
+
+
+def entry_rows(
+    dialect: Dialect,
+    entries: Iterable[Entry],
+    numbers: Mapping[str, int],
+    *,
+    with_blind: bool = False,
+) -> Iterator[Row]:
+    """Return the rows that entries are."""
     amount = dialect.from_amount
-    rows = (
+    return (
         (
             numbers[entry.asset],
             entry.seq,
@@ -252,7 +288,6 @@ def write_entries(
         )
         for entry in entries
     )
-    dialect.insert(connection, "token_ledger", ENTRY_COLUMNS, rows)
 
 
 _ENTRY_SELECT = (

@@ -12,12 +12,14 @@ import time
 from abc import ABC, abstractmethod
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from psycopg import IsolationLevel
 from sqlalchemy import text
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
 from ledger import waits
+from ledger.constraints import RACES, refusal_of
 from ledger.engine import (
     is_conflict,
     is_lost,
@@ -27,15 +29,16 @@ from ledger.engine import (
 from ledger.errors import (
     BusyError,
     ConflictError,
-    CorruptError,
     DatabaseFileError,
     LedgerError,
     RefusedError,
-    Rule,
 )
 from ledger.event_store import read_event
+from ledger.guesses import guess
 from ledger.locked import ACCOUNTS, ACCOUNTS_STREAM
-from ledger.posting import Outcome, post
+from ledger.memory import Memory
+from ledger.posting import Outcome, lesson, outcome_of, post
+from ledger.single_trip import write_guess
 from ledger.store import lock_heads, lock_holders
 
 if TYPE_CHECKING:
@@ -47,26 +50,13 @@ if TYPE_CHECKING:
     from ledger.results import Asset, Receipt
     from ledger.runs import Run
 
+GUESSES_LEFT_OUT = 8
+"""Runs that are decided under the lock at once after a wrong guess."""
+
 MAX_ATTEMPTS = 16
 """Times that a run which the database ended in favour of another is run again."""
 
-_RACES = {"token_keys_pkey", "token_keys.key", "token_accounts_pkey", "token_accounts.account_id",
-          "token_accounts_address", "token_accounts.address"}  # fmt: skip
-"""Constraints that another process can make us violate between our read and our write."""
-
-_RULES = {
-    "token_balances_not_negative": Rule.INSUFFICIENT_AVAILABLE,
-    "token_balances_balance_range": Rule.INSUFFICIENT_AVAILABLE,
-    "token_balances_earned_range": Rule.TOTAL_OVERFLOW,
-    "token_balances_spent_range": Rule.TOTAL_OVERFLOW,
-    "token_ledger_two_accounts": Rule.SAME_ACCOUNT,
-    "token_ledger_amount_positive": Rule.AMOUNT_ZERO,
-    "token_ledger_amount_range": Rule.INVALID_FIELD,
-    "token_ledger_chain_cause": Rule.CAUSE_REUSED,
-    "token_ledger_reversed": Rule.ENTRY_REVERSED,
-    "token_ledger.cause": Rule.CAUSE_REUSED,
-}
-"""What a violated constraint of this name says, should a check in Python ever be missing."""
+_READ_COMMITTED = (None, IsolationLevel.READ_COMMITTED)
 
 
 class Posting(ABC):
@@ -128,7 +118,7 @@ class Posting(ABC):
                 result for item in run.items for result in self.post(replace(run, items=(item,)))
             ]
         if refused:
-            return [_refusal(error)]
+            return [refusal_of(error)]
         try:
             with translated_errors("post"):
                 raise error
@@ -192,7 +182,7 @@ class Nested(Posting):
 
     def _again(self, error: DBAPIError) -> bool:
         """Tell whether the same run can succeed: only where the transaction can go on."""
-        return violated_constraint(error) in _RACES
+        return violated_constraint(error) in RACES
 
 
 @dataclass(slots=True)
@@ -203,6 +193,10 @@ class Transactions(Posting):
     lock_timeout: float = 10.0
     """Seconds that a writer waits for another."""
     retries: int = 0
+    memory: Memory = field(default_factory=Memory)
+    """What this process's last postings left, good while nobody else has posted."""
+    _unlucky: int = 0
+    """Guesses to leave out, after one was wrong: others post too."""
     _process: int = field(default_factory=os.getpid)
 
     def _connected(self) -> Connection:
@@ -291,28 +285,67 @@ class Transactions(Posting):
 
     def _again(self, error: DBAPIError) -> bool:
         """Tell whether the same run can succeed when run again from its start."""
-        return is_conflict(error) or violated_constraint(error) in _RACES
+        return is_conflict(error) or violated_constraint(error) in RACES
 
     def _posted(self, run: Run) -> list[Receipt | RefusedError]:
-        """Post in one transaction; where its COMMIT got no answer, find out what it did."""
+        """Post in one transaction, in one round trip where a guess is right."""
+        return self._guessed(run) or self._decided(run)
+
+    def _guessed(self, run: Run) -> list[Receipt | RefusedError] | None:
+        """Post by a guess on what is remembered; None if there is none, or it was wrong."""
+        if self.engine.dialect.name != "postgresql":
+            return None
+        if self._unlucky > 0:
+            self._unlucky -= 1
+            return None
+        made = guess(run, self.memory, time.monotonic_ns())
+        if made is None:
+            return None
+        outcome = outcome_of(
+            made.results, made.decisions, {made.symbol: made.known.journal.asset.number}
+        )
+        self.check_not_own({made.known.journal.asset.number})
+        try:
+            with self._alone() as connection:
+                right = write_guess(connection, made)
+        except DBAPIError as error:
+            right = self._is_committed(outcome, error)
+            if not right and not isinstance(error, IntegrityError):
+                raise
+        if not right:
+            self._unlucky = GUESSES_LEFT_OUT
+            return None
+        lesson(self.memory, {made.symbol: made.known}, made.decisions)()
+        return outcome.results
+
+    @contextmanager
+    def _alone(self) -> Iterator[Connection]:
+        """Give a connection on which every statement is a transaction."""
+        with self._connected() as plain:
+            yield plain.execution_options(isolation_level="AUTOCOMMIT")
+
+    def _decided(self, run: Run) -> list[Receipt | RefusedError]:
+        """Post under the lock."""
         outcome: Outcome | None = None
         try:
             with self._begun() as connection:
-                outcome = post(connection, run)
+                outcome = post(connection, run, self.memory)
                 if not outcome.wrote:
                     connection.rollback()
         except DBAPIError as error:
-            if outcome is None or not is_lost(error):
+            if outcome is None or not self._is_committed(outcome, error):
                 raise
-            if not self._committed(outcome):
-                raise
+        else:
+            outcome.learn()
         return outcome.results
 
-    def _committed(self, outcome: Outcome) -> bool:
+    def _is_committed(self, outcome: Outcome, error: DBAPIError) -> bool:
         """Tell whether a transaction that ended without an answer was committed.
 
         Locking the head waits for the old backend to end, so that the answer is final.
         """
+        if not is_lost(error):
+            return False
         with self.writing("find out what the last commit did") as connection:
             if outcome.first_entry is not None:
                 number, seq, id_ = outcome.first_entry
@@ -329,23 +362,16 @@ class Transactions(Posting):
             return read_event(connection, number, place) == outcome.first_event
 
 
-def _refusal(error: DBAPIError) -> RefusedError:
-    """Return the refusal that a violated constraint means. Raises CorruptError for any other."""
-    name = violated_constraint(error)
-    if name in _RULES:
-        return RefusedError(_RULES[name], f"the database refused it ({name})")
-    raise CorruptError(
-        f"post: the database refused a row ({name}); run `evm-ledger audit`"
-    ) from error
-
-
 def _check_isolation(connection: Connection) -> None:
-    """Refuse any isolation but READ COMMITTED on PostgreSQL: a snapshot would be too old."""
-    if connection.dialect.name != "postgresql":
-        return
-    level = connection.get_isolation_level()
-    if level != "READ COMMITTED":
-        raise DatabaseFileError(f"posting needs READ COMMITTED, this connection has {level}")
+    """Refuse any isolation but READ COMMITTED on PostgreSQL: a snapshot would be too old.
+
+    That is the default of every session of ours: asking the driver costs no round trip.
+    """
+    driver: Any = connection.connection.driver_connection
+    level = getattr(driver, "isolation_level", None)
+    if connection.dialect.name == "postgresql" and level not in _READ_COMMITTED:
+        name = level.name.replace("_", " ")
+        raise DatabaseFileError(f"posting needs READ COMMITTED, this connection has {name}")
 
 
 def journal_numbers(symbols: Iterable[str], assets: Mapping[str, Asset]) -> set[int]:
