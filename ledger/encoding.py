@@ -39,7 +39,7 @@ HOLD_TYPE = (
     "Hold(bytes32 asset,uint64 number,address from,address to,uint256 amount,"
     "uint64 timestamp,uint64 expiry,bytes32 ref)"
 )
-"""encodeType of a hold, which never leaves the ledger: no chain and no golden vector has it."""
+"""encodeType of a hold, which is on no chain and in no golden vector; exports carry its id."""
 
 TYPE_HASHES = {name: keccak_text(text) for name, text in TYPES.items()}
 

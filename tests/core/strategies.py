@@ -12,6 +12,7 @@ from ledger.model import (
     Batch,
     EntryWords,
     Hash32,
+    HoldWords,
     Kind,
     Metadata,
     Record,
@@ -45,6 +46,7 @@ metadata = st.builds(
     blind=hashes,
 )
 entries = st.builds(EntryWords, hashes, u64, addresses, addresses, amounts, u64, hashes)
+holds = st.builds(HoldWords, hashes, u64, addresses, addresses, amounts, u64, u64, hashes)
 batches = st.builds(Batch, hashes, u64, u64, u64, hashes, hashes, hashes, hashes)
 seals = st.builds(Seal, u64, hashes, u64, st.lists(hashes, max_size=5).map(tuple))
 

@@ -17,6 +17,7 @@ from ledger.addresses import (
     check_linkable,
     create2_address,
     entry_blind,
+    hold_blind,
     normalize_account_id,
     registrar_key,
 )
@@ -181,6 +182,14 @@ def test_blinds_and_keys_are_as_the_format_writes_them(pepper: bytes, account_id
 def test_entry_blinds_are_as_the_format_writes_them(pepper: bytes, asset: bytes, seq: int) -> None:
     words = pepper + b"entry" + b"\x00" + asset + seq.to_bytes(8, "big")
     assert entry_blind(pepper, asset, seq) == eth_keccak(words)
+
+
+@given(hashes, hashes, u64)
+def test_hold_blinds_are_as_the_format_writes_them(
+    pepper: bytes, asset: bytes, number: int
+) -> None:
+    words = pepper + b"hold" + b"\x00" + asset + number.to_bytes(8, "big")
+    assert hold_blind(pepper, asset, number) == eth_keccak(words)
 
 
 @given(hashes)

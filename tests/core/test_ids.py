@@ -22,9 +22,14 @@ from tests.core.golden import vectors
 if TYPE_CHECKING:
     from eth_account.messages import SignableMessage
 
-    from ledger.model import AssetTerms, Batch, Seal
+    from ledger.model import AssetTerms, Batch, HoldWords, Seal
 
 LEDGER_TYPES = ["string name", "string version", "bytes32 salt"]
+NO_VECTORS = {
+    "Hold": "Hold(bytes32 asset,uint64 number,address from,address to,uint256 amount,"
+    "uint64 timestamp,uint64 expiry,bytes32 ref)",
+}
+"""Types that the golden vectors, which are older, do not have (docs/formats.md)."""
 TOKEN_TYPES = ["string name", "string version", "uint256 chainId", "address verifyingContract"]
 
 
@@ -37,7 +42,8 @@ def typed(
     primary: str, message: dict[str, Any], domain: dict[str, Any], domain_types: list[str]
 ) -> SignableMessage:
     """Return what eth-account makes of `message`: its body is hashStruct, its header the domain."""
-    written = vectors()["types"][primary].removeprefix(primary).strip("()").split(",")
+    written = {**vectors()["types"], **NO_VECTORS}[primary]
+    written = written.removeprefix(primary).strip("()").split(",")
     types = {"EIP712Domain": members(domain_types), primary: members(written)}
     return encode_typed_data(
         full_message={
@@ -89,6 +95,22 @@ def test_entry_ids_are_eth_accounts(ledger_id: Hash32, entry: EntryWords) -> Non
     }
     expected = digest(in_ledger(ledger_id, "Entry", message))
     assert ids.entry_id(ledger_domain(ledger_id), entry) == expected
+
+
+@given(some.hashes, some.holds)
+def test_hold_ids_are_eth_accounts(ledger_id: Hash32, hold: HoldWords) -> None:
+    message = {
+        "asset": hold.asset,
+        "number": hold.number,
+        "from": str(Address(hold.from_)),
+        "to": str(Address(hold.to)),
+        "amount": hold.amount,
+        "timestamp": hold.timestamp,
+        "expiry": hold.expiry,
+        "ref": hold.ref,
+    }
+    expected = digest(in_ledger(ledger_id, "Hold", message))
+    assert ids.hold_id(ledger_domain(ledger_id), hold) == expected
 
 
 @given(some.metadata)

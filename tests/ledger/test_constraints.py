@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from typing import TYPE_CHECKING, Any
 
@@ -21,20 +22,20 @@ REFUSED = (
     psycopg.errors.NumericValueOutOfRange,
 )
 FORBIDDEN = (sqlite3.IntegrityError, psycopg.errors.RestrictViolation)
-APPEND_ONLY = ("token_ledger", "token_seals", "token_batches")
+APPEND_ONLY = ("token_ledger", "token_seals", "token_batches", "token_events")
 AMOUNTS = [
     (table.name, column.name)
     for table in metadata.tables.values()
     for column in table.columns
     if type(column.type).__name__ == "Uint256"
 ]
+OF_ANY_SIZE = {("token_batches", "frontier"), ("token_accounts", "link_signature")}
 SIZES = [
     (table.name, column.name)
     for table in metadata.tables.values()
     for column in table.columns
     if column.type.python_type is bytes
-    and (table.name, column.name)
-    not in {("token_batches", "frontier"), ("token_submissions", "raw"), *AMOUNTS}
+    and (table.name, column.name) not in {*OF_ANY_SIZE, *AMOUNTS}
     and table.name != "token_submissions"
 ]
 
@@ -53,6 +54,7 @@ def url(database_url: str) -> str:
     """Return a database with a row in every table that the ledger writes."""
     with economy(database_url, "alice", "bob") as ledger:
         ledger.transfer("alice", "bob", 1, idempotency_key="k")
+        ledger.void_hold(ledger.hold("alice", 1).id)
         ledger.seal()
     return database_url
 
@@ -70,6 +72,8 @@ def test_the_database_takes_no_number_that_is_no_uint256(url: str, table: str, c
             -1, MAX_AMOUNT + 1, float("nan"), float("inf"), 10**78,
         ]  # fmt: skip
         for value in wrong:
+            if value is None and metadata.tables[table].columns[column].nullable:
+                continue
             with pytest.raises(REFUSED):
                 set_column(database, table, column, value)
     assert dump(url) == before
@@ -133,6 +137,33 @@ def test_the_database_takes_no_entry_against_the_rules(
     assert dump(url) == before
 
 
+HOLDS = [
+    ("state = 'gone'", "token_holds_state_known"),
+    ("state = 'pending'", "token_holds_pending_holds"),
+    ("remaining = amount", "token_holds_pending_holds"),
+    ("state = 'pending', remaining = ?", "token_holds_not_more"),
+]
+
+
+@pytest.mark.parametrize(("change", "constraint"), HOLDS, ids=[change for change, _ in HOLDS])
+def test_the_database_takes_no_hold_against_the_rules(
+    url: str, change: str, constraint: str
+) -> None:
+    before = dump(url)
+    with raw(url) as database:
+        amounts = [database.amount(2)] * change.count("?")
+        with pytest.raises(REFUSED, match=constraint):
+            database.run(f"UPDATE token_holds SET {change}", *amounts)  # noqa: S608 (our own words)
+    assert dump(url) == before
+
+
+def test_a_hold_is_never_deleted(url: str) -> None:
+    before = dump(url)
+    with raw(url) as database, pytest.raises(FORBIDDEN, match="append-only: no DELETE"):
+        database.run("DELETE FROM token_holds")
+    assert dump(url) == before
+
+
 def test_an_address_belongs_to_one_account(url: str) -> None:
     with (
         raw(url) as database,
@@ -140,7 +171,8 @@ def test_an_address_belongs_to_one_account(url: str) -> None:
     ):
         database.run(
             "INSERT INTO token_accounts SELECT 'other', address, blind, registrar, derived, "
-            "created_at, updated_at FROM token_accounts WHERE account_id = 'alice'"
+            "created_at, updated_at, status, link, link_chain_id, link_signature "
+            "FROM token_accounts WHERE account_id = 'alice'"
         )
 
 
@@ -235,14 +267,22 @@ def without_constraints(url: str) -> None:
 
 
 def _without_checks(sql: str) -> str:
-    """Return the SQL of a table without the lines that are checks."""
-    kept = [line.rstrip().rstrip(",") for line in sql.split("\n") if " CHECK (" not in line]
-    return ",\n".join(kept).replace("(,\n", "(\n").replace(",\n)", "\n)")
+    """Return the SQL of a table without its checks, those of the table and those of columns."""
+    while found := re.search(r",?\s*CONSTRAINT \w+ CHECK (?=\()", sql):
+        end, depth = found.end(), 0
+        while True:
+            depth += {"(": 1, ")": -1}.get(sql[end], 0)
+            end += 1
+            if depth == 0:
+                break
+        sql = sql[: found.start()] + sql[end:]
+    return sql
 
 
 ALONE: list[tuple[Callable[[Ledger], object], Rule]] = [
     (lambda it: it.transfer("alice", "bob", 1_000), Rule.INSUFFICIENT_AVAILABLE),
     (lambda it: it.burn("alice", 1_000), Rule.INSUFFICIENT_AVAILABLE),
+    (lambda it: it.hold("alice", 1_000), Rule.INSUFFICIENT_AVAILABLE),
     (lambda it: it.transfer("alice", "alice", 1), Rule.SAME_ACCOUNT),
     (lambda it: it.transfer("alice", "bob", 0), Rule.AMOUNT_ZERO),
     (lambda it: it.mint("alice", MAX_AMOUNT), Rule.SUPPLY_OVERFLOW),
