@@ -10,7 +10,7 @@ from eth_account import Account
 from bridge.chain import Chain
 from bridge.export import export
 from bridge.keys import Signer
-from tests.bridge.histories import small_ledger
+from tests.bridge.histories import small_ledger, standing_ledger
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,6 +32,14 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the export of a small ledger; copy it before you change it."""
     folder = tmp_path_factory.mktemp("exported")
     with small_ledger(f"sqlite:///{folder / 'ledger.db'}") as ledger:
+        return export(ledger, folder / "export").path
+
+
+@pytest.fixture(scope="session")
+def standing_export(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the export of a ledger with holds, limits and accounts of every standing."""
+    folder = tmp_path_factory.mktemp("standing")
+    with standing_ledger(f"sqlite:///{folder / 'ledger.db'}") as ledger:
         return export(ledger, folder / "export").path
 
 

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bridge import files
+from bridge import files, standing
 from bridge.errors import BridgeError, ExportFileError, TargetExistsError
 from bridge.export import export, write_secrets
 from bridge.imports import import_ledger, read_secrets
 from ledger import DatabaseFileError, Hash32, Ledger, RefusedError
 from ledger.ids import ledger_chain_id
-from tests.bridge.histories import LEDGER_ID, PEPPER, contents, small_ledger
+from tests.bridge.histories import LEDGER_ID, PEPPER, contents, small_ledger, standing_ledger
+from tests.core.test_ids import digest, in_ledger
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,6 +57,78 @@ def test_import_then_export_gives_the_same_bytes_and_heads(
         ):
             assert str(restored.head(asset.symbol).head) == row["head"]
     assert contents(tmp_path / "again") == contents(exported)
+
+
+# --- what moves nothing ---
+
+
+def test_both_databases_export_the_same_holds(
+    sqlite_url: str, postgres_url: str, tmp_path: Path
+) -> None:
+    with standing_ledger(sqlite_url) as one, standing_ledger(postgres_url) as other:
+        export(one, tmp_path / "one")
+        export(other, tmp_path / "other")
+    assert contents(tmp_path / "one") == contents(tmp_path / "other")
+
+
+@pytest.mark.parametrize("pepper", [None, PEPPER], ids=["without pepper", "with pepper"])
+def test_what_was_held_limited_and_frozen_goes_there_and_back(
+    database_url: str, standing_export: Path, tmp_path: Path, pepper: Hash32 | None
+) -> None:
+    with import_ledger(standing_export, database_url, pepper=pepper) as restored:
+        assert restored.audit().ok
+        export(restored, tmp_path / "again")
+    assert contents(tmp_path / "again") == contents(standing_export)
+
+
+def test_a_hold_is_as_the_sealed_entries_left_it(standing_export: Path) -> None:
+    """What came after the last sealed entry is left out, or not yet there."""
+    rows = _rows(standing_export, standing.HOLDS)
+    assert [(row["account_id"], row["amount"], row["remaining"]) for row in rows] == [
+        ("alice", "100", "65"), ("dora", "12", "12"), ("alice", "13", "13"),
+    ]  # fmt: skip
+    accounts = {row["account_id"]: row for row in _rows(standing_export, files.ACCOUNTS)}
+    statuses = {name: row["status"] for name, row in accounts.items() if "status" in row}
+    assert statuses == {"dora": "frozen", "emil": "frozen", "fred": "closed"}
+    limits = [(row["asset"], row["account_id"]) for row in _rows(standing_export, standing.LIMITS)]
+    assert limits == [("SCI", "emil"), ("GOLD", "alice")]
+
+
+def test_the_id_of_a_hold_is_what_a_wallet_makes_of_its_row(standing_export: Path) -> None:
+    """By eth-account alone, from the row in the file and the types in docs/formats.md."""
+    assets = json.loads((standing_export / files.MANIFEST).read_text())["assets"]
+    ids = {asset["symbol"]: asset["asset_id"] for asset in assets}
+    for row in _rows(standing_export, standing.HOLDS):
+        metadata = {
+            "reason": row["reason"], "referenceType": row["reference_type"],
+            "referenceId": row["reference_id"], "memo": row["memo"],
+            "idempotencyKey": row["idempotency_key"], "group": bytes(32), "kind": "hold",
+            "cause": bytes(32), "blind": row["blind"],
+        }  # fmt: skip
+        message = {
+            "asset": ids[row["asset"]], "number": row["number"], "from": row["from_address"],
+            "to": row["to_address"], "amount": int(row["amount"]), "timestamp": row["created_at"],
+            "expiry": row["expires_at"] or 0,
+            "ref": in_ledger(LEDGER_ID, "Metadata", metadata).body,
+        }  # fmt: skip
+        assert "0x" + digest(in_ledger(LEDGER_ID, "Hold", message)).hex() == row["id"]
+
+
+def test_without_holds_limits_and_standings_nothing_speaks_of_them(exported: Path) -> None:
+    names = set(contents(exported))
+    assert not names & {standing.HOLDS, standing.LIMITS}
+    assert all("status" not in row and "link" not in row for row in _rows(exported, files.ACCOUNTS))
+    assert b"last_hold" not in (exported / files.MANIFEST).read_bytes()
+
+
+def test_numbers_of_holds_are_not_used_again(standing_export: Path, tmp_path: Path) -> None:
+    with import_ledger(
+        standing_export, f"sqlite:///{tmp_path / 'b.db'}", pepper=PEPPER
+    ) as restored:
+        assets = json.loads((standing_export / files.MANIFEST).read_text())["assets"]
+        last = {asset["symbol"]: asset.get("last_hold", 0) for asset in assets}
+        assert last == {"SCI": 2, "GOLD": 12}
+        assert restored.hold("alice", 1, asset="GOLD").number > last["GOLD"]
 
 
 def test_an_import_without_its_pepper_is_read_only_and_with_it_posts_on(

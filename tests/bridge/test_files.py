@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import unicodedata
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge import files
+from bridge import files, standing
 from bridge.errors import ExportFileError
 from bridge.strict import Place, dump_line, load_line
 from ledger import Account, Asset, Entry, Link, LinkScheme
 from ledger.merkle import Frontier
-from ledger.model import ZERO_HASH, Address, Batch, Hash32, Kind, Seal
-from ledger.results import SealedBatch
+from ledger.model import ZERO_HASH, Address, Batch, Hash32, HoldState, Kind, Seal, Status
+from ledger.results import CarriedHold, Hold, Limits, SealedBatch
 from ledger.texts import MAX_MEMO_BYTES, MAX_SYMBOL, MAX_TEXT
 from tests.core.strategies import addresses, amounts, hashes
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bridge.files import FileFacts
     from bridge.strict import Row
 
@@ -88,6 +92,7 @@ accounts = st.builds(
     derived=st.booleans(),
     created_at=i63,
     link=st.none() | links,
+    status=st.sampled_from(Status),
 )
 assets = st.builds(
     Asset,
@@ -101,8 +106,31 @@ assets = st.builds(
     token_version=text(20),
 )
 exported_assets = st.builds(
-    files.ExportedAsset, assets, st.none() | addresses, addresses, i63, hashes
+    files.ExportedAsset, assets, st.none() | addresses, addresses, i63, hashes, i63
 )
+holds = st.builds(
+    Hold,
+    asset=symbols,
+    number=i63,
+    id=hashes,
+    account_id=ids,
+    to_account=st.just("") | ids,
+    from_address=addresses,
+    to_address=addresses,
+    amount=amounts,
+    remaining=amounts,
+    state=st.just(HoldState.PENDING),
+    created_at=i63,
+    updated_at=st.just(0),
+    expires_at=st.none() | i63,
+    reason=texts,
+    reference_type=texts,
+    reference_id=texts,
+    memo=memos,
+    idempotency_key=texts,
+    blind=hashes,
+).map(lambda hold: replace(hold, updated_at=hold.created_at))
+limits = st.builds(Limits, st.none() | amounts, st.none() | amounts)
 batches = st.builds(Batch, hashes, i63, i63, i63, hashes, hashes, hashes, hashes)
 frontiers = st.lists(hashes, max_size=20).map(lambda leaves: Frontier().extend(leaves).to_bytes())
 sealed_batches = st.builds(SealedBatch, batches, hashes, symbols, i63, frontiers)
@@ -117,6 +145,20 @@ def through_a_file(row: Row) -> object:
     found = load_line(PLACE, line)
     assert dump_line(found) == line
     return found
+
+
+HELD = Hold(
+    "SCI", 1, ZERO_HASH, "alice", "", NOBODY, NOBODY, 1, 1, HoldState.PENDING, 1, 1
+)  # fmt: skip
+ASSET = Asset(1, ZERO_HASH, "SCI", "Science", 18, 0, None, "1")
+ROWS = {
+    "account": files.account_row(
+        Account("a", NOBODY, ZERO_HASH, NOBODY, derived=True, created_at=1)
+    ),
+    "asset": files.ExportedAsset(ASSET, None, NOBODY, 0, ZERO_HASH).to_row(),
+    "hold": standing.hold_row(CarriedHold(HELD, 0)),
+    "limits": standing.limits_row("SCI", "alice", Limits(1)),
+}
 
 
 @given(entries)
@@ -169,6 +211,42 @@ def test_an_account_without_a_link_names_none() -> None:
 def test_an_asset(asset: files.ExportedAsset) -> None:
     found = files.read_asset(PLACE, through_a_file(asset.to_row()), asset.asset.number)
     assert found == asset
+
+
+@given(holds, i63)
+def test_a_hold(hold: Hold, after_seq: int) -> None:
+    carried = CarriedHold(hold, after_seq)
+    assert standing.read_hold(PLACE, through_a_file(standing.hold_row(carried))) == carried
+
+
+@given(symbols, ids, limits.filter(lambda each: each != Limits()))
+def test_limits(symbol: str, account_id: str, each: Limits) -> None:
+    row = through_a_file(standing.limits_row(symbol, account_id, each))
+    assert standing.read_limits(PLACE, row) == (symbol, account_id, each)
+
+
+@pytest.mark.parametrize(
+    ("read", "row", "field"),
+    [
+        (files.read_account, {"status": "open"}, "status"),
+        (files.read_account, {"status": "lost"}, "status"),
+        (files.read_account, {"status": None}, "status"),
+        (partial(files.read_asset, number=1), {"last_hold": 0}, "last_hold"),
+        (partial(files.read_asset, number=1), {"last_hold": "1"}, "last_hold"),
+        (standing.read_limits, {"max_debit": None, "max_balance": None}, "max_balance"),
+        (standing.read_hold, {"expires_at": "1"}, "expires_at"),
+        (standing.read_hold, {"to_account": None}, "to_account"),
+        (standing.read_hold, {"amount": 5}, "amount"),
+        (standing.read_hold, {"state": "pending"}, "state"),
+    ],
+)
+def test_what_is_optional_is_read_strictly(
+    read: Callable[[Place, Row], object], row: Row, field: str
+) -> None:
+    name = "asset" if isinstance(read, partial) else read.__name__.removeprefix("read_")
+    with pytest.raises(ExportFileError) as refusal:
+        read(PLACE, ROWS[name] | row)
+    assert refusal.value.field == field
 
 
 @given(sealed_batches, st.integers(1, 10**7).map(files.batch_file))

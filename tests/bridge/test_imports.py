@@ -298,3 +298,75 @@ def test_what_the_manifest_says_must_recompute(
     _resummed(folder, edit)
     _refused(folder, f"sqlite:///{tmp_path / 'target.db'}")
     assert _is_untouched(tmp_path)
+
+
+# --- what moves nothing: pending holds, limits, standings ---
+
+
+def _lines_moved(folder: Path, name: str, order: list[int]) -> None:
+    """Write the lines of a file in another order, or some of them."""
+    lines = (folder / name).read_bytes().splitlines(keepends=True)
+    (folder / name).write_bytes(b"".join(lines[position] for position in order))
+
+
+STANDING: dict[str, tuple[str, int, dict[str, Any]]] = {
+    "remaining": ("holds.jsonl", 1, {"remaining": "66"}),
+    "amount": ("holds.jsonl", 1, {"amount": "101"}),
+    "blind": ("holds.jsonl", 2, {"blind": "0x" + "11" * 32}),
+    "memo": ("holds.jsonl", 1, {"memo": "x"}),
+    "key": ("holds.jsonl", 2, {"idempotency_key": "burn-1"}),
+    "expiry": ("holds.jsonl", 2, {"expires_at": 1_795_000_000_000_000}),
+    "after": ("holds.jsonl", 3, {"after_seq": 99}),
+    "receiver": ("holds.jsonl", 1, {"to_account": "carol 🙂"}),
+    "number": ("holds.jsonl", 3, {"number": 99}),
+    "asset": ("holds.jsonl", 1, {"asset": "SCI"}),
+    "no asset": ("holds.jsonl", 1, {"asset": "IRON"}),
+    "limits of nobody": ("limits.jsonl", 1, {"account_id": "nobody"}),
+    "closed": ("accounts.jsonl", 2, {"status": "closed"}),
+}
+
+
+@pytest.mark.parametrize("what", STANDING)
+def test_what_moves_nothing_must_follow_too(
+    standing_export: Path, tmp_path: Path, what: str
+) -> None:
+    folder = copied(standing_export, tmp_path / "x")
+    name, line, change = STANDING[what]
+    _edited_line(folder, name, line, lambda row: row.update(change))
+    _resummed(folder)
+    assert _refused(folder, f"sqlite:///{tmp_path / 'target.db'}").file == name
+    assert _is_untouched(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "order"),
+    [
+        ("holds.jsonl", [1, 0, 2]),
+        ("holds.jsonl", [0, 0, 1, 2]),
+        ("holds.jsonl", []),
+        ("limits.jsonl", [1, 0]),
+        ("limits.jsonl", [0, 0, 1]),
+        ("limits.jsonl", []),
+    ],
+)
+def test_rows_of_what_moves_nothing_are_in_their_order(
+    standing_export: Path, tmp_path: Path, name: str, order: list[int]
+) -> None:
+    folder = copied(standing_export, tmp_path / "x")
+    _lines_moved(folder, name, order)
+    _resummed(folder)
+    assert _refused(folder, f"sqlite:///{tmp_path / 'target.db'}").file == name
+
+
+def test_a_file_of_holds_that_the_manifest_does_not_know_is_refused(
+    exported: Path, standing_export: Path, tmp_path: Path
+) -> None:
+    folder = copied(exported, tmp_path / "x")
+    (folder / "holds.jsonl").write_bytes((standing_export / "holds.jsonl").read_bytes())
+    assert _refused(folder, f"sqlite:///{tmp_path / 'target.db'}").file == "holds.jsonl"
+
+
+def test_numbers_of_holds_must_be_counted(standing_export: Path, tmp_path: Path) -> None:
+    folder = copied(standing_export, tmp_path / "x")
+    _resummed(folder, lambda manifest: manifest["assets"][1].pop("last_hold"))
+    assert _refused(folder, f"sqlite:///{tmp_path / 'target.db'}").file == "holds.jsonl"
