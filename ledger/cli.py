@@ -7,10 +7,11 @@ from typing import Final
 from ledger.cli_accounts import account_group
 from ledger.cli_db import db_group
 from ledger.cli_entries import burn, mint, seal, transfer
+from ledger.cli_figures import changes, supply
 from ledger.cli_groups import group, reverse
 from ledger.cli_holds import hold_group
 from ledger.cli_legacy import import_legacy_command
-from ledger.cli_reads import balance, statement, supply
+from ledger.cli_reads import balance, statement
 from ledger.cli_setup import asset_group, init
 
 COMMANDS: Final = (
@@ -26,6 +27,7 @@ COMMANDS: Final = (
     balance,
     statement,
     supply,
+    changes,
     seal,
     import_legacy_command,
     db_group,

@@ -1,4 +1,4 @@
-"""Commands that read: balance, statement, supply."""
+"""Commands that read an account: balance, statement."""
 
 from __future__ import annotations
 
@@ -176,16 +176,3 @@ class _Statement:
             yield from page.entries
             if (cursor := page.cursor) is None:
                 return
-
-
-@click.command(epilog=example("evm-ledger supply"))
-@asset_option
-@database_option
-@json_option
-def supply(*, asset: str | None, database: Database, as_json: bool) -> None:
-    """Show the supply: all that was minted less all burned."""
-    with database.open() as ledger:
-        counted = one_asset(ledger, asset)
-        total = ledger.get_total_supply(counted.symbol)
-        value = {"asset": counted.symbol, "total_supply": amount_json(counted, total)}
-        show(value, f"{counted.format(total)} {counted.symbol}", as_json=as_json)

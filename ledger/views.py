@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, TypeGuard
 
 from ledger.model import ISSUER, HoldState
 from ledger.times import moment_of
@@ -11,13 +11,29 @@ from ledger.times import moment_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ledger.changes import Change
     from ledger.links import Link
     from ledger.results import Account, Asset, Balance, Entry, Hold, Sealed
+
+_AMOUNTS: Final = ("amount", "remaining", "max_debit", "max_balance")
+"""Details of events that are amounts."""
 
 
 def amount_json(asset: Asset, amount: int) -> dict[str, str]:
     """Return an amount as JSON has it: whole tokens and base units, both text."""
     return {"tokens": asset.format(amount), "base_units": str(amount)}
+
+
+def sum_json(asset: Asset, total: int) -> dict[str, str]:
+    """Return a sum of amounts as JSON has it; unlike an amount it may pass 2**256 - 1."""
+    return {"tokens": sum_text(asset, total), "base_units": str(total)}
+
+
+def sum_text(asset: Asset, total: int) -> str:
+    """Return a sum of amounts as whole tokens, exactly."""
+    whole, rest = divmod(total, 10**asset.decimals)
+    fraction = str(rest).rjust(asset.decimals, "0").rstrip("0") if rest else ""
+    return f"{whole}.{fraction}" if fraction else str(whole)
 
 
 def asset_json(asset: Asset) -> dict[str, object]:
@@ -95,6 +111,50 @@ def hold_json(asset: Asset, hold: Hold) -> dict[str, object]:
         "memo": hold.memo,
         "idempotency_key": hold.idempotency_key,
     }
+
+
+def change_json(asset: Asset | None, change: Change) -> dict[str, object]:
+    """Return a change as JSON has it; without an asset it is of an account."""
+    details = {
+        name: amount_json(asset, value) if asset and _is_amount(value, name) else value
+        for name, value in change.details.items()
+    }
+    return {
+        "type": str(change.type),
+        "asset": change.asset or None,
+        "time": time_text(change.timestamp),
+        "timestamp": str(change.timestamp),
+        "account_id": change.account_id or None,
+        "hold": None if change.hold is None else str(change.hold),
+        "details": details,
+        "entry": entry_json(asset, change.entry) if asset and change.entry else None,
+        "cursor": change.cursor,
+    }
+
+
+def change_row(asset: Asset | None, change: Change) -> tuple[str, ...]:
+    """Return a line of a list of changes."""
+    return (
+        _seconds(change.timestamp),
+        change.asset or "-",
+        change.type.replace("_", " "),
+        change.account_id or "-",
+        entry_line(asset, change.entry) if asset and change.entry else _details(asset, change),
+    )
+
+
+def _details(asset: Asset | None, change: Change) -> str:
+    """Return the details of an event for people."""
+    said = [] if change.hold is None else [f"hold {change.hold}"]
+    for name, value in change.details.items():
+        shown = asset.format(value) if asset and _is_amount(value, name) else value
+        said.append(f"{name.replace('_', ' ')} {'any' if shown is None else shown}")
+    return ", ".join(said)
+
+
+def _is_amount(value: object, name: str) -> TypeGuard[int]:
+    """Tell whether `value`, a detail of an event under `name`, is an amount in base units."""
+    return name in _AMOUNTS and isinstance(value, int)
 
 
 def time_text(timestamp: int) -> str:

@@ -73,6 +73,8 @@ LINES = (
     | st.builds(lambda a, b: ["account", "create", a, "--by-operator", "--address", b], WORD, WORD)
     | st.builds(lambda a, b: ["account", "link-message", a, b], WORD, WORD)
     | st.builds(lambda a: ["account", "list", "--prefix", a], WORD)
+    | st.builds(lambda a, b: ["supply", "--window", a, "--top", b], WORD, WORD)
+    | st.builds(lambda a, b: ["changes", "--after", a, "--limit", b], WORD, WORD)
     | st.builds(lambda a: ["audit", "--expect-head", a], WORD | HEAD)
     | st.builds(lambda a: ["supply", "--database", a], WORD)
     | st.builds(lambda a: ["supply", "--database", f"sqlite:///{a}"], WORD)

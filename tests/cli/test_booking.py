@@ -329,8 +329,8 @@ def test_a_symbol_may_have_colons_and_line_ends(stocked: Shell) -> None:
 def test_every_command_is_tested_or_a_group() -> None:
     assert list(main.commands) == [
         "init", "asset", "account", "mint", "burn", "transfer", "group", "reverse", "hold",
-        "balance", "statement", "supply", "seal", "import-legacy", "db", "audit", "checkpoint",
-        "export", "import", "chain", "vectors", "demo",
+        "balance", "statement", "supply", "changes", "seal", "import-legacy", "db", "audit",
+        "checkpoint", "export", "import", "chain", "vectors", "demo",
     ]  # fmt: skip
 
 

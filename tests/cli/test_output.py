@@ -221,6 +221,7 @@ READING = [
     ["account", "show", "alice"], ["asset", "list"], ["audit"], ["hold", "list"],
     ["account", "link-message", "carol", "0x" + "11" * 20, "--scheme", "eip191"],
     ["statement", "alice", "--limit", "1"], ["balance", "alice", "--at", "1"],
+    ["supply", "--window", "1h"], ["changes"],
 ]  # fmt: skip
 
 

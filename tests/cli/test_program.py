@@ -105,6 +105,7 @@ def test_the_examples_work_in_order(shell: Shell, keystore: tuple[Path, Path, st
         known: dict[str, Callable[[], str]] = {
             "$HOLD": lambda: shell.json("hold", "place", "alice", "8", "--to", "bob")["id"],
             "$ENTRY": lambda: shell.json("transfer", "alice", "bob", "1")["id"],
+            "$CURSOR": lambda: shell.json("changes", "--limit", "1")["cursor"],
             "$ADDRESS": lambda: wallet.address,
             "$PROOF": lambda: signed(shell, "carol", wallet),
         }
