@@ -13,6 +13,7 @@ from ledger.model import ZERO_HASH
 from ledger.needs import target_of
 from ledger.reads import first_seq_since
 from ledger.requests import Reverse
+from ledger.rules import MAX_GROUP
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -62,9 +63,11 @@ def find_entry(
 def _of_group(
     connection: Connection, asset: Asset, pepper: bytes | None, entry: Entry
 ) -> list[Entry]:
-    """Return the entries of one asset in the group of `entry`: they share its time."""
+    """Return the entries of one asset in the group of `entry`: a run that shares its time."""
     last = store.read_head(connection, asset.number).seq
     first = first_seq_since(connection, asset, last, entry.timestamp)
-    rest = "AND e.seq >= ? AND e.timestamp = ? ORDER BY e.seq LIMIT 1001"
-    found = store.select_entries(connection, asset, pepper, rest, first, entry.timestamp)
+    rest = "AND e.seq BETWEEN ? AND ? AND e.timestamp = ? ORDER BY e.seq"
+    found = store.select_entries(
+        connection, asset, pepper, rest, first, first + MAX_GROUP - 1, entry.timestamp
+    )
     return [each for each in found if each.group == entry.group]

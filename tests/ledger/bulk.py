@@ -2,7 +2,8 @@
 
 Its ids and heads are any bytes, so that no audit would pass. One account, `hot`, has half of the
 entries, the older half: whoever read the journal backwards to find one would read for long. Every
-entry has the same reference and nearly the same reason, so that no filter is selective.
+entry has the same reference and nearly the same reason, so that no filter is selective. The first
+two are a group.
 """
 
 from __future__ import annotations
@@ -89,8 +90,9 @@ def _entry(dialect: Dialect, seq: int, entries: int, accounts: int) -> Row:
         other = account((seq * 7 + 2) % accounts)
     after = dialect.from_amount(SUPPLY)
     return (
-        1, seq, id_of(seq), START + seq * EVERY, one, other, dialect.from_amount(1),
-        f"earn:{seq % 3}", "job", "1", None, after, after, "local", None, None, None, None,
+        1, seq, id_of(seq), START + max(seq, 2) * EVERY, one, other, dialect.from_amount(1),
+        f"earn:{seq % 3}", "job", "1", None, after, after, "local", None, None, None,
+        id_of(0) if seq <= 2 else None,
         id_of(seq), None,
     )  # fmt: skip
 

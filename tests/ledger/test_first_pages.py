@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import event
 
-from ledger import Filters, Hash32, HoldState, Ledger, reader, reads, statements
+from ledger import Filters, Hash32, HoldState, Ledger, Reverse, reader, reads, statements
 from ledger.times import moment_of
 from tests.ledger.bulk import EVERY, HOT, START, account, fill, found, id_of
 from tests.ledger.support import create, raw
@@ -94,6 +94,7 @@ def by_id(ledger: Ledger) -> dict[str, Callable[[], object]]:
     """Return the reads of what is there only once the ledger is large."""
     return {
         "entry": lambda: ledger.entry(Hash32(id_of(ENTRIES // 2))),
+        "group": lambda: ledger._targets([Reverse(Hash32(id_of(1)), whole_group=True)]),
         "hold": lambda: ledger.find_hold(Hash32(id_of(-5))),
         "no state": lambda: next(ledger.holds(HOT, state=HoldState.VOIDED), None),
     }
