@@ -20,6 +20,7 @@ from ledger.errors import (
     RefusedError,
     Rule,
 )
+from ledger.joined import Joined
 from ledger.ledger import Ledger
 from ledger.links import Link, LinkScheme, link_message, link_typed_data
 from ledger.measures import Distribution, Supply, Velocity, format_ratio
@@ -77,6 +78,7 @@ __all__ = [
     "Hold",
     "HoldState",
     "Identity",
+    "Joined",
     "JournalHead",
     "Kind",
     "Ledger",

@@ -27,6 +27,7 @@ from ledger.errors import (
 )
 from ledger.locked import ACCOUNTS
 from ledger.operations import Operations
+from ledger.posting import post
 from ledger.transactions import Nested, journal_numbers
 
 if TYPE_CHECKING:
@@ -41,6 +42,9 @@ if TYPE_CHECKING:
 
 _DRIVERS = {("sqlite", "pysqlite"), ("postgresql", "psycopg")}
 """(database, driver) of the connections that a ledger posts through."""
+
+_OPTIONS = {"schema_translate_map", "stream_results", "yield_per"}
+"""What a connection must not be told for all statements: the ledger's would go elsewhere."""
 
 _SET = """
 SELECT timeout, seqscan, isolation,
@@ -107,18 +111,24 @@ class JoinedTransactions(Nested):
 
     @contextmanager
     def call(self) -> Iterator[None]:
-        """Lock what was named, then take back all that the call posts if it fails."""
+        """Take back all that the call posts if it fails; let the transaction go on."""
+        held = self._held()
         try:
             with _usable(self.connection), translated_errors("post"):
                 sqlite = self.connection.dialect.name == "sqlite"
                 if sqlite:
                     self._lock_sqlite()
+                    held = self._held()
                 with self.connection.begin_nested(), nullcontext() if sqlite else self._settings():
                     self._check_ledger()
-                    with self._locked():
-                        yield
+                    self._check_order()
+                    yield
         except BusyError as busy:
+            self._let_go(held)
             raise self._told(busy) from busy.__cause__
+        except BaseException:
+            self._let_go(held)
+            raise
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -164,7 +174,15 @@ class JoinedTransactions(Nested):
             raise FieldError("connection", f"holds no ledger; pass one {_TO_OURS}") from error
         if settings is None or bytes(settings.ledger_id) != bytes(self._ledger_id):
             raise FieldError("connection", f"is to another ledger; pass one {_TO_OURS}")
+        if self.connection.dialect.name == "sqlite":
+            self._check_main()
         self._known = ref(self._transaction)
+
+    def _check_main(self) -> None:
+        """Refuse a ledger in an attached file: SQLite does not commit two files as one (WAL)."""
+        sql = "SELECT count(*) FROM main.sqlite_schema WHERE name = 'token_settings'"
+        if not self.connection.exec_driver_sql(sql).scalar_one():
+            raise FieldError("connection", "has the ledger attached; open the ledger's own file")
 
     @property
     def _transaction(self) -> RootTransaction:
@@ -200,26 +218,43 @@ class JoinedTransactions(Nested):
 
     # --- locks --------------------------------------------------------------------------------
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Lock the journals that were named, in order, by a statement of its own."""
-        transaction, numbers = self._transaction, self._numbers_named()
-        held = waits.held_in(transaction)
-        if held and not numbers <= held:
+    def _posted(self, run: Run) -> list[Receipt | RefusedError]:
+        """Lock the journals that were named, in order, and post in the same savepoint.
+
+        Row locks of one savepoint and updates of another would be counted together by PostgreSQL,
+        which costs more, and hides who holds them.
+        """
+        with self.connection.begin_nested():
+            numbers = self._numbers_named()
+            if len(store.lock_heads(self.connection, sorted(numbers))) != len(numbers):
+                raise CorruptError("an asset has no journal; run `evm-ledger audit`")
+            waits.hold(self._transaction, self._home, numbers)
+            return post(self.connection, run).results
+
+    def _check_order(self) -> None:
+        """Refuse to lock more than another `Ledger.on` has locked in the same transaction."""
+        held = self._held()
+        if held and not self._numbers_named() <= held:
             raise RefusedError(
                 Rule.LOCK_ORDER,
                 "this transaction has locked its assets before; name all of them, and whether "
                 "accounts change, in the first `Ledger.on`",
             )
-        if len(store.lock_heads(self.connection, sorted(numbers))) != len(numbers):
-            raise CorruptError("an asset has no journal; run `evm-ledger audit`")
-        waits.hold(transaction, self._home, numbers)
-        try:
-            yield
-        except BaseException:
-            if not held and self.connection.dialect.name == "postgresql":
-                waits.release(transaction)  # as the savepoint does, with all that it locked
-            raise
+        self._numbers_named()
+
+    def _held(self) -> frozenset[int] | None:
+        """Return the journals that the transaction has locked, or None."""
+        transaction = self.connection.get_transaction()
+        return None if transaction is None else waits.held_in(transaction)
+
+    def _let_go(self, before: frozenset[int] | None) -> None:
+        """Forget what a failed call locked: its savepoint gave it back, unless it was held before.
+
+        SQLite's one lock is taken before the savepoint, and stays.
+        """
+        transaction = self.connection.get_transaction()
+        if transaction is not None and before is None:
+            waits.release(transaction)
 
     def _lock_sqlite(self) -> None:
         """Take the one write lock, whatever the engine: most begin no transaction before a write.
@@ -265,12 +300,14 @@ def _usable(connection: Connection) -> Iterator[None]:
     """Say what to do where SQLAlchemy does not let the transaction go on.
 
     Raises:
-        FieldError: the connection is closed.
+        FieldError: the connection is closed, or set to run statements in another way.
         RefusedError: ISOLATION; each statement would be committed by itself.
         DatabaseFileError: the transaction has ended, or its connection was lost.
     """
     if connection.closed:
         raise FieldError("connection", "is closed; pass an open one")
+    for option in _OPTIONS & connection.get_execution_options().keys():
+        raise FieldError("connection", f"has {option}; set it on statements of your own")
     try:
         driver: Any = connection.connection.driver_connection
         if connection.dialect.name == "postgresql" and driver.autocommit:
@@ -297,8 +334,6 @@ def checked_connection(value: object) -> Connection:
         raise FieldError(
             "connection", f"uses {dialect.name}+{dialect.driver}; use sqlite3 or psycopg 3"
         )
-    if value.get_execution_options().get("schema_translate_map"):
-        raise FieldError("connection", "has a schema_translate_map; pass one without")
     return value
 
 

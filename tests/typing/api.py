@@ -14,6 +14,8 @@ from ledger import Ledger
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from sqlalchemy import Connection
+
 
 def open_and_close() -> None:
     made = Ledger.create(
@@ -34,6 +36,14 @@ def open_and_close() -> None:
     assert_type(upgraded.backup, Path | None)
     with Ledger.open("postgresql://books@localhost/books") as opened:
         assert_type(opened, Ledger)
+
+
+def post_in_a_transaction(ledger: Ledger, connection: Connection) -> None:
+    joined = ledger.on(connection, "SCI", "GEM", accounts=True)
+    assert_type(joined, core.Joined)
+    assert_type(joined.transfer("alice", "bob", 5, asset="SCI"), core.Entry)
+    assert_type(joined.get_balance("alice", "SCI"), int)
+    assert_type(joined.post_many([]), list[core.Receipt | core.RefusedError])
 
 
 def hold_and_undo(ledger: Ledger, moment: datetime) -> None:
