@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from importlib.metadata import version
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from bridge import files, standing
@@ -163,6 +163,23 @@ class _Export:
             with self._file(standing.LIMITS) as out:
                 for row in rows:
                     out.write(dump_line(row))
+        self._write_keys()
+
+    def _write_keys(self) -> None:
+        """Write the file of keys that made holds which stay behind, resolved; if there are any."""
+        places = {s: {held.hold.number for held in c.holds} for s, c in self._carried.items()}
+        spent = (
+            key
+            for key in self._ledger.hold_keys()
+            if key.asset in places
+            and key.number <= self._carried[key.asset].last_hold
+            and key.number not in places[key.asset]
+        )
+        first = next(spent, None)
+        if first is not None:
+            with self._file(standing.KEYS) as out:
+                for key in chain((first,), spent):
+                    out.write(dump_line(standing.key_row(key)))
 
     def _write_accounts(self) -> int:
         """Write `accounts.jsonl`; return how many there are."""

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from ledger.model import Hash32
-    from ledger.results import Account, CarriedHold, Entry, Limits, Sealed
+    from ledger.results import Account, CarriedHold, Entry, HoldKey, Limits, Sealed
 
 _CHUNK: Final = 1 << 20
 _SECRETS: Final[Mapping[str, Reader]] = {"ledger_id": read_hash, "pepper": read_hash}
@@ -41,6 +41,7 @@ _FILE_OF: Final = {
     "token_accounts": files.ACCOUNTS,
     "token_holds": standing.HOLDS,
     "token_balances": standing.LIMITS,
+    "token_keys": standing.KEYS,
 }
 """Which file holds the rows of a table; the manifest holds the rest."""
 
@@ -74,6 +75,7 @@ def import_ledger(
         entries=source.entries,
         seals=manifest.seals,
         carried=source.carried,
+        spent_keys=source.spent_keys,
         check=source.check_derived,
     )
     try:
@@ -217,6 +219,16 @@ class _Source:
         exported = next(a for a in self.manifest.assets if a.asset.symbol == symbol)
         holds, limits = self._holds.get(symbol, ()), self._limits.get(symbol, {})
         return Carried(holds, limits, exported.last_hold)
+
+    def spent_keys(self) -> Iterator[HoldKey]:
+        """Yield the keys of holds that stayed behind; they must ascend."""
+        last = ""
+        for place, row in self._rows(standing.KEYS):
+            key = standing.read_key(place, row)
+            if key.idempotency_key <= last:
+                raise place.error(f"must be after {last!r}, each key once", "idempotency_key")
+            last = key.idempotency_key
+            yield key
 
     def entries(self, symbol: str) -> Iterator[Entry]:
         """Yield the entries of an asset, as they go into the database."""

@@ -173,7 +173,7 @@ def _files(
 ) -> dict[str, FileFacts]:
     """Return what is said of each file; they must be exactly those that an export has."""
     rows = {files.ACCOUNTS: None, files.ENTRIES: entries, files.LOGS: entries}
-    rows |= {name: None for name in (standing.HOLDS, standing.LIMITS) if name in found["files"]}
+    rows |= {name: None for name in standing.FILES if name in found["files"]}
     batches = (batch.batch for sealed in seals for batch in sealed.batches)
     for position, batch in enumerate(batches, start=1):
         rows[files.batch_file(position)] = batch.size

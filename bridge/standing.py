@@ -1,4 +1,4 @@
-"""What goes with the entries of an export: pending holds and limits, written and read strictly.
+"""What goes with the entries of an export: pending holds, limits, keys; written and read strictly.
 
 An export has these files only where there is something in them.
 """
@@ -22,7 +22,7 @@ from bridge.strict import (
     read_text,
 )
 from ledger.model import HoldState
-from ledger.results import CarriedHold, Hold, Limits
+from ledger.results import CarriedHold, Hold, HoldKey, Limits
 from ledger.texts import check_memo, check_symbol, check_text
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 HOLDS: Final = "holds.jsonl"
 LIMITS: Final = "limits.jsonl"
+KEYS: Final = "keys.jsonl"
+FILES: Final = (HOLDS, LIMITS, KEYS)
 
 
 def _read_receiver(found: object) -> str:
@@ -62,6 +64,11 @@ _LIMITS: Final[Mapping[str, Reader]] = {
     "account_id": read_account_id,
     "max_debit": partial(optional, read_amount),
     "max_balance": partial(optional, read_amount),
+}
+_KEY: Final[Mapping[str, Reader]] = {
+    "idempotency_key": words(check_text),
+    "asset": words(check_symbol),
+    "number": read_int,
 }
 
 
@@ -116,3 +123,13 @@ def read_limits(place: Place, row: object) -> tuple[str, str, Limits]:
     if limits == Limits():
         raise place.error("must be a number where max_debit is none", "max_balance")
     return found["asset"], found["account_id"], limits
+
+
+def key_row(key: HoldKey) -> Row:
+    """Return the row of a key that made a hold which stays behind."""
+    return {"idempotency_key": key.idempotency_key, "asset": key.asset, "number": key.number}
+
+
+def read_key(place: Place, row: object) -> HoldKey:
+    """Return the key in `row`; ExportFileError names the field that is wrong."""
+    return HoldKey(**read_fields(place, row, _KEY))

@@ -59,6 +59,11 @@ def imported_hash(entry_id: Hash32) -> bytes:
     return _hashed(["imported", entry_id.hex()])
 
 
+def spent_hash(key: str) -> bytes:
+    """Return what stands for the request of a hold that is resolved and was not imported."""
+    return _hashed(["spent", key])
+
+
 def _hashed(words: Sequence[str]) -> bytes:
     """Return keccak of the words."""
     return keccak("\x00".join(words).encode())

@@ -1,19 +1,22 @@
-"""What an export carries besides entries: pending holds and limits. Changes nothing."""
+"""What an export carries besides entries: pending holds, limits, keys. Changes nothing."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ledger import check_store, hold_store
+from ledger import check_store, hold_store, key_store
 from ledger.dialects import dialect_of
-from ledger.results import Carried, CarriedHold
+from ledger.results import Carried, CarriedHold, HoldKey
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from sqlalchemy import Connection
 
     from ledger.results import Asset
+
+PAGE = 1_000
+"""Keys read in one short transaction."""
 
 _PENDING_THEN = (
     "SELECT c.number, c.after_seq FROM token_holds h JOIN token_events c "
@@ -34,7 +37,7 @@ def read_carried(connection: Connection, asset: Asset, pepper: bytes | None, seq
     return Carried(
         holds=tuple(_holds(connection, asset, pepper, seq)),
         limits=hold_store.read_limits(connection, asset.number),
-        last_hold=_last_hold(connection, asset),
+        last_hold=_last_hold(connection, asset, seq),
     )
 
 
@@ -48,9 +51,22 @@ def _holds(
         yield CarriedHold(holds[number], after_seq)
 
 
-def _last_hold(connection: Connection, asset: Asset) -> int:
-    """Return the greatest number that a hold had, also before an import; 0 if there was none."""
-    sql = "SELECT COALESCE(max(number), 0) FROM token_holds WHERE asset = ?"
-    [(last,)] = dialect_of(connection).rows(connection, sql, asset.number)
+def _last_hold(connection: Connection, asset: Asset, seq: int) -> int:
+    """Return the greatest number of a hold up to `seq`, also before an import; 0 if none was."""
+    sql = (
+        "SELECT COALESCE(max(h.number), 0) FROM token_holds h JOIN token_events c "
+        "ON c.asset = h.asset AND c.number = h.number WHERE h.asset = ? AND c.after_seq <= ?"
+    )
+    [(last,)] = dialect_of(connection).rows(connection, sql, asset.number, seq)
     imported = check_store.read_imported(connection, asset)
     return max(int(last), 0 if imported is None else imported.number - 1)
+
+
+def hold_keys_after(
+    connection: Connection, assets: Iterable[Asset], after: str
+) -> tuple[list[HoldKey], str | None]:
+    """Return the next keys that made holds, and after which key to go on; None at the end."""
+    symbols = {asset.number: asset.symbol for asset in assets}
+    rows = key_store.read_hold_keys(connection, after, PAGE)
+    keys = [HoldKey(key, symbols[held[0]], held[1]) for key, held in rows if held is not None]
+    return keys, rows[-1][0] if len(rows) == PAGE else None

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from ledger.canonical import spent_hash
 from ledger.dialects import dialect_of
+from ledger.model import HoldState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from ledger.dialects import Row
-    from ledger.results import Receipt
+    from ledger.results import HoldKey, Receipt
     from ledger.rules import KeyState
 
 
@@ -23,6 +25,46 @@ def read_keys(connection: Connection, wanted: Iterable[str]) -> dict[str, tuple[
     sql = f"SELECT key, request, made FROM token_keys WHERE {dialect.any_of('key')}"  # noqa: S608 (constant)
     rows = dialect.rows(connection, sql, dialect.values(wanted))
     return {row[0]: (bytes(row[1]), json.loads(row[2])) for row in rows}
+
+
+def read_hold_keys(
+    connection: Connection, after: str, most: int
+) -> list[tuple[str, tuple[int, int] | None]]:
+    """Return at most `most` keys after `after`, in order, that made no entry and no account.
+
+    With (asset number, number) of the hold that each made; None for one that voided a hold.
+    """
+    sql = "SELECT key, made FROM token_keys WHERE key > ? AND made LIKE ? ORDER BY key LIMIT ?"
+    pattern = '{"account":null,"entries":[],%'
+    rows = dialect_of(connection).rows(connection, sql, after, pattern, most)
+    return [(key, _held(json.loads(made))) for key, made in rows]
+
+
+def _held(made: Any) -> tuple[int, int] | None:  # noqa: ANN401 (JSON)
+    """Return (asset number, number) of the hold that was made, before an import or since."""
+    if "spent" in made:
+        number, place = made["spent"]
+        return number, place
+    number, place, state, _ = made["hold"]
+    return (number, place) if state == HoldState.PENDING else None
+
+
+def write_spent(
+    connection: Connection, spent: Iterable[HoldKey], numbers: Mapping[str, int], now: int
+) -> None:
+    """Insert keys of holds that were resolved before an import: no request has their hash."""
+    rows = [
+        (
+            each.idempotency_key,
+            spent_hash(each.idempotency_key),
+            f'{{"account":null,"entries":[],"spent":[{numbers[each.asset]},{each.number}]}}',
+            now,
+        )
+        for each in spent
+    ]
+    dialect_of(connection).insert(
+        connection, "token_keys", ("key", "request", "made", "created_at"), rows
+    )
 
 
 def write_keys(

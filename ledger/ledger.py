@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 from ledger import store
 from ledger.amounts import check_amount
 from ledger.audit import AuditReport, ExpectedHead, run_audit
-from ledger.carrying import read_carried
+from ledger.carrying import hold_keys_after, read_carried
 from ledger.errors import FieldError
 from ledger.founding import add_asset, found, founded, open_founded
 from ledger.joined import Joined, JoinedTransactions, checked_connection
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ledger.model import Address, Hash32
     from ledger.requests import Item
     from ledger.restore import Restore
-    from ledger.results import Asset, Carried, Identity, Receipt, Sealed
+    from ledger.results import Asset, Carried, HoldKey, Identity, Receipt, Sealed
     from ledger.writer import Symbols
 
 
@@ -253,6 +253,15 @@ class Ledger(Operations):
         found_asset = self.asset(asset)
         with self._transactions.snapshot() as connection:
             return read_carried(connection, found_asset, self.identity.pepper, seq)
+
+    def hold_keys(self) -> Iterator[HoldKey]:
+        """Return every idempotency key that made a hold, in order, with the hold's number."""
+        assets = self.assets()
+        after: str | None = ""
+        while after is not None:
+            with self._transactions.reading() as connection:
+                keys, after = hold_keys_after(connection, assets, after)
+            yield from keys
 
     def audit(
         self,

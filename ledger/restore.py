@@ -20,6 +20,7 @@ from ledger.checks import (
     check_closed,
     check_entry_form,
     check_groups,
+    readable,
     same,
 )
 from ledger.engine import violated_constraint
@@ -34,6 +35,7 @@ from ledger.reversal_checks import check_reversed_groups
 from ledger.seal_checks import BatchCheck, SealCheck, check_group_seals
 from ledger.sealing import write_seal
 from ledger.tables import metadata
+from ledger.texts import check_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -43,7 +45,16 @@ if TYPE_CHECKING:
     from sqlalchemy.exc import DBAPIError
 
     from ledger.model import Address, Hash32
-    from ledger.results import Account, Asset, Entry, Identity, Receipt, Sealed, SealedBatch
+    from ledger.results import (
+        Account,
+        Asset,
+        Entry,
+        HoldKey,
+        Identity,
+        Receipt,
+        Sealed,
+        SealedBatch,
+    )
     from ledger.rules import KeyState
 
 PAGE = 1_000
@@ -75,6 +86,8 @@ class Restore:
     seals: Sequence[Sealed]
     carried: Callable[[str], Carried] = field(default=lambda _: Carried())
     """Of a symbol, what goes with its entries: pending holds, limits."""
+    spent_keys: Callable[[], Iterable[HoldKey]] = field(default=tuple)
+    """The keys that made holds which are resolved: they are refused from now on."""
     check: Callable[[], None] = field(default=lambda: None)
     """Called last, inside the transaction: raise to refuse and leave no trace."""
 
@@ -97,6 +110,7 @@ def write_restore(connection: Connection, identity: Identity, contents: Restore)
         check_reversed_groups(journals, [each.standing.reversals for each in written])
         check_group_seals(journals, {each.asset.id: each.batches for each in written})
         _write_keys(connection, keys.finish(), contents)
+        _write_spent(connection, contents)
         _write_seals(connection, identity, contents)
     except FoundError as found:
         raise RestoreError(found.finding) from None
@@ -211,6 +225,26 @@ def _write_keys(
         known.add(key)
     if made:
         key_store.write_keys(connection, dict(made), numbers, contents.created_at)
+
+
+def _write_spent(connection: Connection, contents: Restore) -> None:
+    """Write the keys of holds that stay behind, each of a hold that there may have been."""
+    numbers = {asset.symbol: asset.number for asset in contents.assets}
+    carried = {symbol: contents.carried(symbol) for symbol in numbers}
+    pending = {s: {held.hold.number for held in each.holds} for s, each in carried.items()}
+    for page in _pages(contents.spent_keys()):
+        known = key_store.read_keys(connection, [each.idempotency_key for each in page])
+        for each in page:
+            key, row = each.idempotency_key, f"{each.asset}/{each.number}"
+            with readable("token_keys", row):
+                check_text(key, "idempotency_key")
+                last = carried[each.asset].last_hold
+            if not 1 <= each.number <= last or each.number in pending[each.asset]:
+                form = f"that of a hold up to {last} that is not pending"
+                same("token_keys", row, "number", form, each.number)
+            if not key or key in known:
+                same("token_keys", row, "idempotency_key", "a key used once", repr(key))
+        key_store.write_spent(connection, page, numbers, contents.created_at)
 
 
 def _row_of(receipt: Receipt) -> tuple[str, str]:

@@ -204,6 +204,15 @@ class CarriedHold:
 
 
 @dataclass(frozen=True, slots=True)
+class HoldKey:
+    """An idempotency key that made a hold."""
+
+    idempotency_key: str
+    asset: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class Carried:
     """What an export carries of an asset besides its entries."""
 

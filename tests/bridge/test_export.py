@@ -16,7 +16,7 @@ from bridge import files, standing
 from bridge.errors import BridgeError, ExportFileError, TargetExistsError
 from bridge.export import export, write_secrets
 from bridge.imports import import_ledger, read_secrets
-from ledger import DatabaseFileError, Hash32, Ledger, RefusedError
+from ledger import DatabaseFileError, Hash32, Ledger, RefusedError, Rule
 from ledger.ids import ledger_chain_id
 from tests.bridge.histories import LEDGER_ID, PEPPER, contents, small_ledger, standing_ledger
 from tests.core.test_ids import digest, in_ledger
@@ -94,6 +94,21 @@ def test_a_hold_is_as_the_sealed_entries_left_it(standing_export: Path) -> None:
     assert limits == [("SCI", "emil"), ("GOLD", "alice")]
 
 
+def test_keys_of_holds_that_stay_behind_are_refused_after_an_import(
+    database_url: str, standing_export: Path
+) -> None:
+    """Whoever asks again did not hear that the hold was made: another one would be held twice."""
+    assert _rows(standing_export, standing.KEYS) == [
+        {"idempotency_key": "a hold", "asset": "SCI", "number": 2},
+        {"idempotency_key": "hold-2", "asset": "GOLD", "number": 5},
+    ]
+    with import_ledger(standing_export, database_url, pepper=PEPPER) as restored:
+        with pytest.raises(RefusedError) as refusal:
+            restored.hold("böb", 1, asset="SCI", idempotency_key="a hold")
+        assert refusal.value.rule == Rule.KEY_REUSED
+        assert restored.hold("böb", 1, asset="SCI", idempotency_key="hold-4").amount == 1
+
+
 def test_the_id_of_a_hold_is_what_a_wallet_makes_of_its_row(standing_export: Path) -> None:
     """By eth-account alone, from the row in the file and the types in docs/formats.md."""
     assets = json.loads((standing_export / files.MANIFEST).read_text())["assets"]
@@ -116,7 +131,7 @@ def test_the_id_of_a_hold_is_what_a_wallet_makes_of_its_row(standing_export: Pat
 
 def test_without_holds_limits_and_standings_nothing_speaks_of_them(exported: Path) -> None:
     names = set(contents(exported))
-    assert not names & {standing.HOLDS, standing.LIMITS}
+    assert not names & set(standing.FILES)
     assert all("status" not in row and "link" not in row for row in _rows(exported, files.ACCOUNTS))
     assert b"last_hold" not in (exported / files.MANIFEST).read_bytes()
 
@@ -127,7 +142,7 @@ def test_numbers_of_holds_are_not_used_again(standing_export: Path, tmp_path: Pa
     ) as restored:
         assets = json.loads((standing_export / files.MANIFEST).read_text())["assets"]
         last = {asset["symbol"]: asset.get("last_hold", 0) for asset in assets}
-        assert last == {"SCI": 2, "GOLD": 12}
+        assert last == {"SCI": 2, "GOLD": 9}
         assert restored.hold("alice", 1, asset="GOLD").number > last["GOLD"]
 
 

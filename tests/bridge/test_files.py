@@ -17,7 +17,7 @@ from bridge.strict import Place, dump_line, load_line
 from ledger import Account, Asset, Entry, Link, LinkScheme
 from ledger.merkle import Frontier
 from ledger.model import ZERO_HASH, Address, Batch, Hash32, HoldState, Kind, Seal, Status
-from ledger.results import CarriedHold, Hold, Limits, SealedBatch
+from ledger.results import CarriedHold, Hold, HoldKey, Limits, SealedBatch
 from ledger.texts import MAX_MEMO_BYTES, MAX_SYMBOL, MAX_TEXT
 from tests.core.strategies import addresses, amounts, hashes
 
@@ -223,6 +223,11 @@ def test_a_hold(hold: Hold, after_seq: int) -> None:
 def test_limits(symbol: str, account_id: str, each: Limits) -> None:
     row = through_a_file(standing.limits_row(symbol, account_id, each))
     assert standing.read_limits(PLACE, row) == (symbol, account_id, each)
+
+
+@given(st.builds(HoldKey, texts, symbols, i63))
+def test_a_key(key: HoldKey) -> None:
+    assert standing.read_key(PLACE, through_a_file(standing.key_row(key))) == key
 
 
 @pytest.mark.parametrize(

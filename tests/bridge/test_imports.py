@@ -322,6 +322,11 @@ STANDING: dict[str, tuple[str, int, dict[str, Any]]] = {
     "asset": ("holds.jsonl", 1, {"asset": "SCI"}),
     "no asset": ("holds.jsonl", 1, {"asset": "IRON"}),
     "limits of nobody": ("limits.jsonl", 1, {"account_id": "nobody"}),
+    "key of no hold": ("keys.jsonl", 2, {"number": 99}),
+    "key of a pending hold": ("keys.jsonl", 2, {"number": 2}),
+    "key of no asset": ("keys.jsonl", 2, {"asset": "IRON"}),
+    "key of an entry": ("keys.jsonl", 1, {"idempotency_key": "burn-1"}),
+    "empty key": ("keys.jsonl", 1, {"idempotency_key": ""}),
     "closed": ("accounts.jsonl", 2, {"status": "closed"}),
 }
 
@@ -347,6 +352,9 @@ def test_what_moves_nothing_must_follow_too(
         ("limits.jsonl", [1, 0]),
         ("limits.jsonl", [0, 0, 1]),
         ("limits.jsonl", []),
+        ("keys.jsonl", [1, 0]),
+        ("keys.jsonl", [0, 0, 1]),
+        ("keys.jsonl", []),
     ],
 )
 def test_rows_of_what_moves_nothing_are_in_their_order(
