@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine
 
+    from ledger import Joined
     from tests.support.postgres import PostgresServer
 
 
@@ -149,6 +150,42 @@ def test_the_ledgers_own_writers_go_on_beside_it(ledger: Ledger, engine: Engine)
             future.result(120)
     assert ledger.head("SCI").seq == 2 + 72
     assert ledger.audit().finding is None
+
+
+def test_what_the_ledger_remembers_is_right_after_it(ledger: Ledger, engine: Engine) -> None:
+    def post(target: Ledger | Joined) -> None:
+        target.transfer("alice", "bob", 1, asset="SCI")
+
+    committed = 0
+    for ending in ("commit", "rollback", "commit", "rollback", "rollback", "commit"):
+        for _ in range(10):  # enough to guess again after a wrong guess
+            post(ledger)
+        with engine.connect() as connection:
+            on = ledger.on(connection, "SCI")
+            post(on)
+            on.set_limits("bob", asset="SCI", max_balance=2**90)
+            on.hold("alice", 1, asset="SCI")
+            getattr(connection, ending)()
+        committed += ending == "commit"
+        post(ledger)
+        assert ledger.head("SCI").seq == ledger.get_balance("bob", "SCI") - 1_000 + 2
+        assert ledger.balance("alice", "SCI").total_staked == committed
+    assert ledger.audit().finding is None
+
+
+def test_a_transaction_may_be_handed_to_another_thread(postgres_url: str) -> None:
+    with (
+        economy(postgres_url, "alice", "bob") as ledger,
+        application(postgres_url) as engine,
+        ThreadPoolExecutor(1) as pool,
+        engine.begin() as connection,
+    ):
+        on = ledger.on(connection)
+        on.transfer("alice", "bob", 1)
+        pool.submit(on.transfer, "alice", "bob", 1).result(20)
+        busy = pool.submit(ledger.transfer, "alice", "bob", 1).exception(20)
+        assert isinstance(busy, BusyError)
+        assert "this thread holds" in str(busy)
 
 
 def test_what_cannot_be_joined_says_what_to_pass(ledger: Ledger, engine: Engine) -> None:

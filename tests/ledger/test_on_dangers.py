@@ -251,8 +251,9 @@ def test_which_assets_is_said_where_there_are_several(ledger: Ledger, engine: En
         with pytest.raises(NotFoundError) as unknown:
             ledger.on(connection, "GEM", "NONE").mint("alice", 1, asset="GEM")
         assert unknown.value.rule == Rule.UNKNOWN_ASSET
-        with pytest.raises(FieldError):
-            ledger.on(connection, Anything and 5)  # type: ignore[arg-type]
+        number: Anything = 5
+        with pytest.raises(FieldError, match="symbol"):
+            ledger.on(connection, number)
 
 
 # --- conflicts ------------------------------------------------------------------------------------
