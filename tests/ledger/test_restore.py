@@ -29,6 +29,8 @@ from ledger import (
     Rule,
     Sealed,
 )
+from ledger.checks import recomputed
+from ledger.encoding import ledger_domain
 from ledger.model import ZERO_ADDRESS, ZERO_HASH, HoldState, Status
 from ledger.results import Carried, Limits
 from ledger.times import moment_of
@@ -380,9 +382,6 @@ def test_a_forged_history_with_valid_ids_is_still_no_overdraft(
     sqlite_url: str, original: Contents
 ) -> None:
     """Whoever recomputes every id of an invented entry is refused by the balances."""
-    from ledger.checks import recomputed  # noqa: PLC0415 (only this forger needs it)
-    from ledger.encoding import ledger_domain  # noqa: PLC0415 (same)
-
     last = original.entries["SCI"][-1]
     forged = dataclasses.replace(
         last, seq=last.seq + 1, timestamp=last.timestamp + 1, from_account="bob",
@@ -471,3 +470,115 @@ def test_audit_names_what_is_wrong_with_what_was_imported(
         finding = ledger.audit().finding
         assert finding is not None
         assert finding.row == row
+
+
+# --- forged entries whose ids, heads and balances are right ---
+
+
+def forge(contents: Contents, model: Entry, **changes: Anything) -> None:
+    """Append an entry to SCI that only what must follow from its kind can refuse."""
+    rows = contents.entries["SCI"]
+    last, balances = rows[-1], balances_of(rows)
+    given = dataclasses.replace(
+        model, seq=last.seq + 1, timestamp=last.timestamp + 1, group=ZERO_HASH,
+        idempotency_key="", **changes,
+    )  # fmt: skip
+    addresses = {account.account_id: account.address for account in contents.accounts}
+    forged = dataclasses.replace(
+        given,
+        from_address=addresses[given.from_account],
+        to_address=addresses[given.to_account],
+        balance_after_from=balances[given.from_account] - given.amount,
+        balance_after_to=balances.get(given.to_account, 0) + given.amount,
+    )
+    domain = ledger_domain(contents.ledger_id)
+    id_, head = recomputed(domain, contents.assets[0].id, last.head, forged)
+    rows.append(dataclasses.replace(forged, id=Hash32(id_), head=Hash32(head)))
+
+
+def balances_of(rows: list[Entry]) -> dict[str, int]:
+    balances: dict[str, int] = {}
+    for entry in rows:
+        balances[entry.from_account] = entry.balance_after_from
+        balances[entry.to_account] = entry.balance_after_to
+    return balances
+
+
+def of_kind(contents: Contents, kind: Kind) -> Entry:
+    return next(entry for entry in contents.entries["SCI"] if entry.kind == kind)
+
+
+def by_reason(contents: Contents, reason: str) -> Entry:
+    return next(entry for entry in contents.entries["SCI"] if entry.reason == reason)
+
+
+def undo(contents: Contents, old: Entry, **changes: Anything) -> None:
+    """Append a reversal of `old`, with `changes`."""
+    right: dict[str, Any] = {
+        "from_account": old.to_account, "to_account": old.from_account, "amount": old.amount,
+        "cause": old.id,
+    }  # fmt: skip
+    forge(contents, of_kind(contents, Kind.REVERSAL), **{**right, **changes})
+
+
+def in_group(contents: Contents) -> Entry:
+    return next(entry for entry in contents.entries["SCI"] if entry.group != ZERO_HASH)
+
+
+def post_more(contents: Contents, **changes: Anything) -> None:
+    """Append an entry that posts the pending hold of 60 left, with `changes`."""
+    hold = contents.carried["SCI"].holds[0].hold
+    right: dict[str, Any] = {
+        "from_account": "alice", "to_account": "bob", "amount": 60, "cause": hold.id,
+    }  # fmt: skip
+    forge(contents, of_kind(contents, Kind.HOLD), **{**right, **changes})
+
+
+FORGED: dict[str, tuple[Callable[[Contents], object], str]] = {
+    "a reversal of nothing": (lambda it: undo(it, by_reason(it, "r"), cause=OTHER), "cause"),
+    "a reversal of more": (lambda it: undo(it, by_reason(it, "r"), amount=4), "amount"),
+    "a reversal of another account's": (
+        lambda it: undo(it, by_reason(it, "r"), to_account="carol"),
+        "to_account",
+    ),
+    "a reversal the same way": (
+        lambda it: undo(it, by_reason(it, "r"), from_account="bob", to_account="alice"),
+        "from_account",
+    ),
+    "a part of a group reversed": (lambda it: undo(it, in_group(it)), "cause"),
+    "a hold posted to another": (lambda it: post_more(it, to_account="carol"), "to_account"),
+    "a hold posted from another": (
+        lambda it: post_more(it, from_account="bob", to_account="alice"),
+        "from_account",
+    ),
+    "a hold posted whole and pending": (post_more, "amount"),
+    "a hold posted in part and as it was": (lambda it: post_more(it, amount=1), "remaining"),
+}
+
+
+@pytest.mark.parametrize("what", FORGED)
+def test_forged_entries_with_valid_ids_are_refused(
+    sqlite_url: str, original: Contents, what: str
+) -> None:
+    change, named = FORGED[what]
+    change(original)
+    with pytest.raises(RestoreError) as refusal:
+        original.restore(sqlite_url)
+    assert refusal.value.finding.what == named
+    assert not file_of(sqlite_url).exists()
+
+
+def test_forged_entries_that_follow_are_taken(sqlite_url: str, original: Contents) -> None:
+    """The forger above makes nothing wrong but what each case changes."""
+    undo(original, by_reason(original, "r"))
+    post_more(original, amount=10)
+    put_hold(original, 0, remaining=50)
+    with original.restore(sqlite_url) as ledger:
+        assert ledger.audit().ok
+
+
+def test_an_entry_is_not_reversed_twice(sqlite_url: str, original: Contents) -> None:
+    undo(original, by_reason(original, "r"))
+    undo(original, by_reason(original, "r"))
+    with pytest.raises(RestoreError, match="token_ledger"):
+        original.restore(sqlite_url)
