@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ledger import store
 from ledger.amounts import check_uint
 from ledger.errors import FieldError, RefusedError, Rule
+from ledger.links import check_link
 from ledger.needs import Needs, needs_of, target_of, weight_of
 from ledger.reader import Reader
 from ledger.requests import Group, Item, Movement, OpenAccount, check_item
@@ -102,6 +103,13 @@ class Poster(Reader):
     def _together(self, items: Sequence[Item]) -> list[Receipt | RefusedError]:
         """Post `items` in one commit."""
         return self._transactions.post(self._prepared(items))
+
+    def _check_links(self, items: Sequence[Item]) -> None:
+        """Check proofs of addresses before any lock: it takes milliseconds, and is remembered."""
+        for item in items:
+            if isinstance(item, OpenAccount) and item.address and item.link:
+                with suppress(RefusedError):  # its own decision refuses it
+                    check_link(self.identity.ledger_id, item.account_id, item.address, item.link)
 
     def _rehearsed(self, runs: Sequence[Sequence[Item]]) -> list[Receipt | RefusedError]:
         """Post runs of items and take them back."""
