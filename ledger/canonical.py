@@ -33,7 +33,9 @@ def request_hash(item: Keyed, assets: Sequence[str]) -> bytes:
     assets' symbols, and within an asset in theirs: that is all that the entries keep, so an
     import can rebuild the hash from them.
     """
-    if isinstance(item, OpenAccount):
+    if isinstance(item, Movement):
+        words = ["entry", *_movement_words(item, assets[0])]
+    elif isinstance(item, OpenAccount):
         words = _account_words(item, assets)
     elif isinstance(item, Group):
         pairs = sorted(zip(assets, item.movements, strict=True), key=itemgetter(0))
@@ -47,10 +49,8 @@ def request_hash(item: Keyed, assets: Sequence[str]) -> bytes:
         part = "-" if item.amount is None else str(item.amount)
         rest = "keep" if item.keep_rest else "release"
         words = ["post hold", item.hold.hex(), part, rest, item.to_account, *_texts(item)]
-    elif isinstance(item, VoidHold):
-        words = ["void hold", item.hold.hex()]
     else:
-        words = ["entry", *_movement_words(item, assets[0])]
+        words = ["void hold", item.hold.hex()]
     return _hashed(words)
 
 

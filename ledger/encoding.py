@@ -105,17 +105,36 @@ def account_struct(ledger_id: bytes, key: bytes, registrar: bytes) -> bytes:
 
 def metadata_struct(metadata: Metadata) -> bytes:
     """Return hashStruct of `Metadata`, which is an entry's `ref`."""
+    return metadata_hash(*metadata)
+
+
+def metadata_hash(  # noqa: PLR0917 (the members of the type, in its order: the hot path)
+    reason: str,
+    reference_type: str,
+    reference_id: str,
+    memo: str,
+    idempotency_key: str,
+    group: bytes,
+    kind: str,
+    cause: bytes,
+    blind: bytes,
+) -> bytes:
+    """Return hashStruct of the `Metadata` of these members."""
     return keccak(
-        _METADATA
-        + keccak_text(metadata.reason)
-        + keccak_text(metadata.reference_type)
-        + keccak_unique_text(metadata.reference_id)
-        + keccak_unique_text(metadata.memo)
-        + keccak_unique_text(metadata.idempotency_key)
-        + metadata.group
-        + keccak_text(metadata.kind)
-        + metadata.cause
-        + metadata.blind
+        b"".join(
+            (
+                _METADATA,
+                keccak_text(reason),
+                keccak_text(reference_type),
+                keccak_unique_text(reference_id),
+                keccak_unique_text(memo),
+                keccak_unique_text(idempotency_key),
+                group,
+                keccak_text(kind),
+                cause,
+                blind,
+            )
+        )
     )
 
 
@@ -126,17 +145,28 @@ def group_struct(asset: bytes, seq: int, count: int) -> bytes:
 
 def entry_struct(entry: EntryWords, ref: bytes | None = None) -> bytes:
     """Return hashStruct of `Entry`; `ref` stands for the entry's own where it is given."""
+    return entry_hash(*entry[:-1], entry.ref if ref is None else ref)
+
+
+def entry_hash(  # noqa: PLR0917 (the members of the type, in its order: the hot path)
+    asset: bytes, seq: int, from_: bytes, to: bytes, amount: int, timestamp: int, ref: bytes
+) -> bytes:
+    """Return hashStruct of the `Entry` of these members."""
     return keccak(
-        _ENTRY
-        + entry.asset
-        + uint_word(entry.seq)
-        + _PAD_ADDRESS
-        + entry.from_
-        + _PAD_ADDRESS
-        + entry.to
-        + uint_word(entry.amount)
-        + uint_word(entry.timestamp)
-        + (entry.ref if ref is None else ref)
+        b"".join(
+            (
+                _ENTRY,
+                asset,
+                seq.to_bytes(32, "big"),
+                _PAD_ADDRESS,
+                from_,
+                _PAD_ADDRESS,
+                to,
+                amount.to_bytes(32, "big"),
+                timestamp.to_bytes(32, "big"),
+                ref,
+            )
+        )
     )
 
 

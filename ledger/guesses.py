@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ledger.errors import RefusedError
 from ledger.model import Kind
+from ledger.plain import decided
 from ledger.requests import Group, Movement
 from ledger.rules import Decisions, check_clock
 
@@ -102,7 +103,7 @@ def _made(run: Run, symbol: str, known: Known, database_now: int | None) -> Gues
         balances={(symbol, name): known.balances[name] for name in needed},
         limits={(symbol, name): known.limits[name] for name in needed & known.limits.keys()},
     )
-    results = [decisions.decide(item) for item in run.items]
+    results = [result for some in decided(decisions, run.items) for result in some]
     if any(isinstance(result, RefusedError) for result in results) or not decisions.decided:
         return None
     return Guess(symbol, decisions, known, results, None in run.needs.places)

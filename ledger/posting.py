@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field, replace
-from itertools import repeat
 from typing import TYPE_CHECKING
 
 from ledger import account_store, event_store, hold_store, key_store, store
@@ -17,6 +16,7 @@ from ledger.errors import CorruptError
 from ledger.hold_rules import sweep
 from ledger.locked import ACCOUNTS, ACCOUNTS_STREAM, Journal
 from ledger.memory import Known, Memory
+from ledger.plain import decided
 from ledger.reading import (
     read_balances,
     read_causes,
@@ -69,8 +69,7 @@ def post(connection: Connection, run: Run, memory: Memory | None = None) -> Outc
             one ends a run that has times.
     """
     decisions, numbers, known = _read(connection, run, memory)
-    times = run.times or repeat(None)
-    results = [decisions.decide(item, at) for item, at in zip(run.items, times, strict=False)]
+    results = [result for some in decided(decisions, run.items, run.times) for result in some]
     if run.times:
         _check_whole(results)
     if decisions.decided:
