@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _VERSION = 1
 _TAG = 8
 _HEADER = struct.Struct(">BI")
-_STREAM = struct.Struct(">IQQ")
+_STREAM = struct.Struct(">IQQ4s")
 
 
 class ChangeType(StrEnum):
@@ -61,6 +61,8 @@ class Place(NamedTuple):
     """The last entry; 0 before the first."""
     number: int = 0
     """The last event."""
+    mark: bytes = bytes(4)
+    """The first bytes of the journal's head after that entry: which history was told."""
 
 
 START = Place()

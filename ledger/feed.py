@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ledger import store
-from ledger.changes import Change, ChangeType, Place, Position
+from ledger.changes import START, Change, ChangeType, Place, Position
 from ledger.dialects import dialect_of
 from ledger.errors import CorruptError, FieldError
 from ledger.event_store import read_events
@@ -38,20 +38,38 @@ def read_ends(connection: Connection, position: Position) -> dict[int, Place]:
     """Return how far every stream goes now, by one statement.
 
     Raises:
-        FieldError: the position is further: it was told of what this database does not have.
+        FieldError: the position is of another history: it was told of what is not here.
     """
-    sql = "SELECT asset, seq, events FROM token_journals ORDER BY asset"
+    sql = "SELECT asset, seq, events, head FROM token_journals ORDER BY asset"
     rows = dialect_of(connection).rows(connection, sql)
-    ends = {int(number): Place(int(seq), int(events)) for number, seq, events in rows}
+    ends = {
+        int(number): Place(int(seq), int(events), _mark(head) if seq else START.mark)
+        for number, seq, events, head in rows
+    }
     for number in position.places:
-        told, end = position.at(number), ends.get(number, Place())
-        if told.seq > end.seq or told.number > end.number:
+        if not _is_told(connection, number, position.at(number), ends.get(number, START)):
             raise FieldError(
                 "after",
-                f"is ahead of this database (stream {number} ends at {end.seq}/{end.number}): "
-                "was an older copy restored? start without one",
+                "tells of what this database does not have: was an older copy restored? "
+                "start without a cursor",
             )
     return ends
+
+
+def _is_told(connection: Connection, number: int, told: Place, end: Place) -> bool:
+    """Tell whether a place is one that this journal, which goes to `end`, has been at."""
+    if told.seq > end.seq or told.number > end.number:
+        return False
+    if told.seq in {0, end.seq}:
+        return told.mark == (end.mark if told.seq else START.mark)
+    sql = "SELECT head FROM token_ledger WHERE asset = ? AND seq = ?"
+    rows = dialect_of(connection).rows(connection, sql, number, told.seq)
+    return [_mark(head) for (head,) in rows] == [told.mark]
+
+
+def _mark(head: bytes) -> bytes:
+    """Return what a place keeps of a head."""
+    return bytes(head[: len(START.mark)])
 
 
 def read_changes(
@@ -114,10 +132,10 @@ def _stream(
     changes = []
     for it in sorted(told, key=_order)[:limit]:
         if isinstance(it, Event):
-            place = Place(place.seq, it.number)
+            place = place._replace(number=it.number)
             changes.append(_event(it, holds, position.told(asset.number, place)))
         else:
-            place = Place(it.seq, place.number)
+            place = Place(it.seq, place.number, _mark(it.head))
             changes.append(_entry(it, position.told(asset.number, place)))
     return changes
 
