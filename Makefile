@@ -2,6 +2,8 @@
 # `make help` lists the targets; `make clean`, then `make PYTHON=python3.13 test`, tries another Python.
 
 PYTHON ?= python3
+FUZZ_SECONDS ?= 300
+FUZZ_STEPS ?= 40
 PYTEST_FLAGS ?= --numprocesses=auto --dist=worksteal
 
 BIN := .venv/bin
@@ -18,7 +20,7 @@ NODE_READY := contracts/node_modules/.ready
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test lint format lock bench crash clean
+.PHONY: help setup demo test fuzz lint format lock bench crash clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +32,10 @@ demo: setup ## book, seal, export, replay on a local Anvil, verify, tamper, find
 
 test: lint setup ## lint, then every test
 	$(BIN)/python -m pytest $(PYTEST_FLAGS)
+
+fuzz: setup ## random histories against the model; FUZZ_SECONDS=300, FUZZ_SEED=..., FUZZ_STEPS=40
+	$(BIN)/python -m tests.oracle --seconds $(FUZZ_SECONDS) --steps $(FUZZ_STEPS) \
+	  $(if $(FUZZ_SEED),--seed $(FUZZ_SEED))
 
 lint: $(PYTHON_READY) ## ruff, mypy strict, import directions
 	$(BIN)/ruff check --quiet .
