@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ledger import store
@@ -98,6 +99,7 @@ class Poster(Reader):
             self._check_writable()
         except RefusedError as refusal:
             return [refusal for _ in items]
+        self._check_links(items)
         return self._together(items)
 
     def _together(self, items: Sequence[Item]) -> list[Receipt | RefusedError]:
