@@ -192,6 +192,8 @@ class EventCheck:
     def _import(self, event: Event, row: str) -> None:
         """End what an import brought: from here on everything has its event."""
         check_plain(event, row, ISSUER)
+        if self.imported is not None:  # the first one
+            same("token_events", row, "number", self.imported.number, event.number)
         for pending in self.pending.values():
             pending.remaining, pending.updated_at = self.kept.left(pending.hold)
 

@@ -541,6 +541,16 @@ FORGED: dict[str, tuple[str, tuple[str, str]]] = {  # amounts as <61>
         "DELETE FROM token_keys WHERE key = 'p'",
         ("token_keys", "p"),
     ),
+    "an import that never was": (
+        ("UPDATE token_events SET type = 'imported', account_id = 'system', details = '{}' "
+        "WHERE asset = 3 AND number = 3"),
+        ("token_events", "H/1"),
+    ),
+    "an import from before the first event": (
+        ("UPDATE token_events SET type = 'imported', account_id = 'system', details = '{}' "
+        "WHERE asset = 3 AND number < 3"),
+        ("token_events", "H/2"),
+    ),
     "an event too many": (
         "INSERT INTO token_events VALUES (3, 17, 18, 0, 'limits_changed', 'bob', NULL, '{}')",
         ("token_events", "H/17"),
