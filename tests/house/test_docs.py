@@ -1,4 +1,4 @@
-"""What the pages in docs/ show is what happens: their Python examples are run."""
+"""What the pages in docs/ show is what happens: their Python and their commands are run."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+
+from ledger import LedgerError, Rule
 
 ROOT: Final = Path(__file__).parents[2]
 PAGES: Final = sorted((ROOT / "docs").glob("*.md"))
@@ -21,6 +23,14 @@ _BLOCK: Final = re.compile(
     re.DOTALL | re.MULTILINE,
 )
 _BETWEEN: Final = "=== next block ==="
+
+# A block of commands and the text after it; a page has such a session if its first block names the
+# ledger that the others use.
+_COMMANDS: Final = re.compile(
+    r"^```sh\n(?P<code>.*?)^```$(?:\n\n?```text\n(?P<shown>.*?)^```$)?", re.DOTALL | re.MULTILINE
+)
+_BEGIN: Final = "```sh\nexport EVM_LEDGER_DATABASE="
+SESSIONS: Final = [page for page in PAGES if _BEGIN in page.read_text(encoding="utf-8")]
 
 
 def examples(page: Path, test: str | None = None) -> list[tuple[str, str]]:
@@ -51,6 +61,25 @@ def test_the_examples_of_a_page_print_what_it_shows(page: Path, tmp_path: Path) 
         assert re.fullmatch(pattern(here), there), f"it prints\n{there}\nthe page shows\n{here}"
 
 
+@pytest.mark.parametrize("page", SESSIONS, ids=lambda page: str(page.name))
+def test_the_commands_of_a_page_print_what_it_shows(page: Path, tmp_path: Path) -> None:
+    found = list(_COMMANDS.finditer(page.read_text(encoding="utf-8")))
+    script = f"echo '{_BETWEEN}'\n".join(it["code"] for it in found)
+    ran = subprocess.run(
+        ["/bin/sh", "-euc", script],
+        cwd=tmp_path,
+        env={"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "COLUMNS": "100"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout
+    for there, it in zip(ran.stdout.split(_BETWEEN + "\n"), found, strict=True):
+        here = it["shown"] or ""
+        assert re.fullmatch(pattern(here), there), f"it prints\n{there}\nthe page shows\n{here}"
+
+
 def test_an_example_that_is_run_elsewhere_names_the_test() -> None:
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
@@ -59,3 +88,26 @@ def test_an_example_that_is_run_elsewhere_names_the_test() -> None:
         for test in filter(None, (block["test"] for block in blocks)):
             source = (ROOT / test).read_text(encoding="utf-8")
             assert page.name in source, f"{test} does not mention {page.name}"
+
+
+def test_the_page_of_refusals_lists_every_rule_in_its_order() -> None:
+    page = (ROOT / "docs" / "refusals.md").read_text(encoding="utf-8")
+    rows = [line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("| `")]
+    names = [row[0].strip("`") for row in rows if row[0].isupper()]
+    assert names == [str(rule) for rule in Rule]
+    errors = {row[0].strip("`") for row in rows if row[0].endswith("Error`")}
+    plain = {it.__name__ for it in LedgerError.__subclasses__() if it.__module__ == "ledger.errors"}
+    assert errors | {"RefusedError"} == plain
+    assert [row for row in rows if len(row) != 3] == []
+
+
+def test_every_refusal_that_a_page_names_is_one() -> None:
+    rules = {str(rule) for rule in Rule}
+    for page in PAGES:
+        named = set(re.findall(r"`([A-Z]+_[A-Z_]+)`", page.read_text(encoding="utf-8")))
+        assert named - rules == set(), page.name
+
+
+def test_the_readme_leads_to_every_page() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert [page.name for page in PAGES if f"(docs/{page.name})" not in readme] == []
