@@ -10,6 +10,9 @@ from tests.ledger.support import attacker
 if TYPE_CHECKING:
     from tests.ledger.support import Raw
 
+HOUR = 3_600_000_000
+"""Microseconds."""
+
 
 def cut_tail(url: str, symbol: str, keep: int) -> None:
     """Remove the entries of an asset after `keep`, and make everything else follow from the rest.
@@ -29,6 +32,7 @@ def cut_tail(url: str, symbol: str, keep: int) -> None:
             keep, head, time, asset,
         )  # fmt: skip
         _write_balances(database, asset)
+        _write_volume(database, asset)
 
 
 def _undo_seals(database: Raw, asset: int, keep: int) -> None:
@@ -39,6 +43,22 @@ def _undo_seals(database: Raw, asset: int, keep: int) -> None:
         database.run("DELETE FROM token_batches WHERE seal >= ?", first)
         database.run("DELETE FROM token_seals WHERE number >= ?", first)
         database.run("UPDATE token_settings SET sealed = ?", first - 1)
+
+
+def _write_volume(database: Raw, asset: int) -> None:
+    moved: defaultdict[int, list[int]] = defaultdict(list)
+    for payer, payee, amount, time in database.run(
+        "SELECT from_account, to_account, amount, timestamp FROM token_ledger WHERE asset = ?",
+        asset,
+    ):
+        if "system" not in {payer, payee}:
+            moved[time // HOUR].append(int.from_bytes(amount, "big"))
+    database.run("DELETE FROM token_volume WHERE asset = ?", asset)
+    for hour, amounts in moved.items():
+        database.run(
+            "INSERT INTO token_volume (asset, hour, entries, amount) VALUES (?, ?, ?, ?)",
+            asset, hour, len(amounts), str(sum(amounts)),
+        )  # fmt: skip
 
 
 def _write_balances(database: Raw, asset: int) -> None:
