@@ -58,7 +58,11 @@ def hold_group() -> None:
 @click.argument("account_id")
 @click.argument("amount")
 @click.option("--to", "to_account", default="", metavar="ACCOUNT", help="Who gets it if posted.")
-@click.option("--expires-in", metavar="TIME", help="Release it after 90s, 30m, 2h, 7d or 4w.")
+@click.option(
+    "--expires-in",
+    metavar="TIME",
+    help="Release it 90s, 30m, 2h, 7d or 4w from now, by the clock of this machine.",
+)
 @click.option("--expires-at", metavar="TIME", help="Release it then: 2100-01-31T12:00:00Z.")
 @entry_options
 @dry_run_option
@@ -82,7 +86,7 @@ def hold_place(
     """Set AMOUNT tokens of ACCOUNT_ID aside: they are its own but cannot be spent.
 
     That lasts until the hold is posted, voided or expired. Without --to, posting it names who
-    gets it; without a time it never expires.
+    gets it; without a time it never expires. With --key give its time as --expires-at.
     """
     expiry = _expiry(expires_in, expires_at, key)
     with database.open() as ledger:
