@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import timedelta, timezone
 from decimal import Decimal
 from itertools import combinations
 from typing import Any
@@ -10,11 +11,13 @@ from typing import Any
 import pytest
 
 from ledger.account_rules import endowment as mint
-from ledger.canonical import request_hash
+from ledger.canonical import Keyed, request_hash
 from ledger.errors import FieldError
 from ledger.hashing import keccak
-from ledger.model import ZERO_HASH, Hash32, Kind
-from ledger.requests import Group, Movement, OpenAccount
+from ledger.links import Link, LinkScheme
+from ledger.model import ZERO_HASH, Address, Hash32, Kind
+from ledger.requests import Group, Movement, OpenAccount, PlaceHold, PostHold, VoidHold
+from ledger.times import moment_of
 
 CAUSE = Hash32(b"\xca" * 32)
 
@@ -113,7 +116,11 @@ def test_a_malformed_group_names_its_field(movements: list[Any], key: str, field
     assert refusal.value.field == field
 
 
-DIFFERENT: list[Movement | Group | OpenAccount] = [
+LATER = moment_of(1_700_000_000_000_000)
+OTHER = Hash32(b"\xcb" * 32)
+OPERATOR = Link(LinkScheme.OPERATOR)
+
+DIFFERENT: list[Keyed] = [
     movement(),
     movement(amount=6),
     movement(from_account="carol"),
@@ -135,10 +142,34 @@ DIFFERENT: list[Movement | Group | OpenAccount] = [
     OpenAccount("bob"),
     OpenAccount("alice", initial_balance=0),
     OpenAccount("alice", initial_balance=1),
+    OpenAccount("alice", address=Address(b"\1" * 20), link=OPERATOR),
+    OpenAccount("alice", address=Address(b"\2" * 20), link=OPERATOR),
+    PlaceHold("alice", 5),
+    PlaceHold("bob", 5),
+    PlaceHold("alice", 6),
+    PlaceHold("alice", 5, "bob"),
+    PlaceHold("alice", 5, expires_at=LATER),
+    PlaceHold("alice", 5, expires_at=LATER + timedelta(microseconds=1)),
+    PlaceHold("alice", 5, reason="ab"),
+    PlaceHold("alice", 5, reference_type="ab"),
+    PlaceHold("alice", 5, reference_id="ab"),
+    PlaceHold("alice", 5, memo="ab"),
+    PostHold(CAUSE),
+    PostHold(OTHER),
+    PostHold(CAUSE, 5),
+    PostHold(CAUSE, 6),
+    PostHold(CAUSE, 5, keep_rest=True),
+    PostHold(CAUSE, to_account="bob"),
+    PostHold(CAUSE, reason="ab"),
+    PostHold(CAUSE, reference_type="ab"),
+    PostHold(CAUSE, reference_id="ab"),
+    PostHold(CAUSE, memo="ab"),
+    VoidHold(CAUSE),
+    VoidHold(OTHER),
 ]
 
 
-def hashed(item: Movement | Group | OpenAccount, symbol: str = "SCI") -> bytes:
+def hashed(item: Keyed, symbol: str = "SCI") -> bytes:
     count = len(item.movements) if isinstance(item, Group) else 1
     return request_hash(item, [symbol] * count)
 
@@ -149,7 +180,10 @@ def test_different_requests_have_different_hashes(one: int, other: int) -> None:
 
 
 @pytest.mark.parametrize("item", DIFFERENT, ids=repr)
-def test_the_asset_belongs_to_the_request(item: Movement | Group | OpenAccount) -> None:
+def test_the_asset_belongs_to_the_request(item: Keyed) -> None:
+    if isinstance(item, PostHold | VoidHold):  # whose asset is the hold's
+        assert hashed(item, "SCI") == hashed(item, "ICS")
+        return
     if isinstance(item, Group) and not item.movements:
         assert hashed(item) == keccak(b"group")
     else:
@@ -160,10 +194,22 @@ def test_the_key_is_no_part_of_the_request() -> None:
     assert hashed(movement(idempotency_key="k")) == hashed(movement())
     assert hashed(Group((movement(),), "k")) == hashed(Group((movement(),)))
     assert hashed(OpenAccount("a", idempotency_key="k")) == hashed(OpenAccount("a"))
+    assert hashed(PlaceHold("a", 5, idempotency_key="k")) == hashed(PlaceHold("a", 5))
+    assert hashed(PostHold(CAUSE, idempotency_key="k")) == hashed(PostHold(CAUSE))
+    assert hashed(VoidHold(CAUSE, "k")) == hashed(VoidHold(CAUSE))
 
 
 def test_one_request_hashes_alike_however_its_text_was_composed() -> None:
     assert hashed(movement(to_account="cafe\u0301")) == hashed(movement(to_account="caf\u00e9"))
+    held = [PlaceHold(name, 5, name) for name in ("cafe\u0301", "caf\u00e9")]
+    assert hashed(held[0]) == hashed(held[1])
+
+
+def test_one_instant_is_one_request_in_every_time_zone() -> None:
+    elsewhere = LATER.astimezone(timezone(timedelta(hours=-9, minutes=-30)))
+    assert hashed(PlaceHold("a", 5, expires_at=elsewhere)) == hashed(
+        PlaceHold("a", 5, expires_at=LATER)
+    )
 
 
 def test_an_endowment_is_a_mint() -> None:
