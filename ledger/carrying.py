@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 PAGE = 1_000
 """Keys read in one short transaction."""
 
-_PENDING_THEN = (
+PENDING_THEN = (
     "SELECT c.number, c.after_seq FROM token_holds h JOIN token_events c "
     "ON c.asset = h.asset AND c.number = h.number "
     "WHERE h.asset = ? AND c.after_seq <= ? AND (h.state = 'pending' OR h.number IN "
-    "(SELECT r.hold FROM token_events r WHERE r.asset = h.asset AND r.after_seq > ? "
+    "(SELECT r.hold FROM token_events r WHERE r.asset = ? AND r.after_seq > ? "
     "AND r.hold IS NOT NULL)) ORDER BY c.number"
 )
 """The holds that no event up to a seq had resolved; each has one event that made it."""
@@ -45,7 +45,9 @@ def _holds(
     connection: Connection, asset: Asset, pepper: bytes | None, seq: int
 ) -> Iterator[CarriedHold]:
     """Return the holds that were pending after the entry `seq`, ascending by number."""
-    rows = dialect_of(connection).rows(connection, _PENDING_THEN, asset.number, seq, seq)
+    rows = dialect_of(connection).rows(
+        connection, PENDING_THEN, asset.number, seq, asset.number, seq
+    )
     holds = check_store.read_holds(connection, asset, pepper, [number for number, _ in rows])
     for number, after_seq in rows:
         yield CarriedHold(holds[number], after_seq)

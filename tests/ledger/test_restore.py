@@ -29,6 +29,7 @@ from ledger import (
     Rule,
     Sealed,
 )
+from ledger.carrying import PENDING_THEN
 from ledger.checks import recomputed
 from ledger.encoding import ledger_domain
 from ledger.model import ZERO_ADDRESS, ZERO_HASH, HoldState, Status
@@ -582,3 +583,11 @@ def test_an_entry_is_not_reversed_twice(sqlite_url: str, original: Contents) -> 
     undo(original, by_reason(original, "r"))
     with pytest.raises(RestoreError, match="token_ledger"):
         original.restore(sqlite_url)
+
+
+def test_what_is_carried_is_found_in_one_pass(sqlite_url: str, original: Contents) -> None:
+    """A subquery that ran once for each hold would be quadratic in them."""
+    original.restore(sqlite_url).close()
+    with raw(sqlite_url) as database:
+        plan = database.run(f"EXPLAIN QUERY PLAN {PENDING_THEN}", 1, 9, 1, 9)
+    assert not [row for row in plan if "CORRELATED" in str(row)], plan
