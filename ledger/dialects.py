@@ -16,6 +16,8 @@ import psycopg
 from psycopg.rows import tuple_row
 from sqlalchemy.exc import DBAPIError
 
+from ledger.arrays import array_literal
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
@@ -73,6 +75,10 @@ class Dialect(ABC):
         rows: Sequence[Row],
     ) -> None:
         """Insert rows or, where `key` exists, replace all other columns but created_at."""
+
+    @abstractmethod
+    def amount_of(self, column: str) -> str:
+        """Return an amount column as it is read fastest, for `to_amount`."""
 
     @abstractmethod
     def to_amount(self, stored: Any) -> int:  # noqa: ANN401 (what the driver gives)
@@ -148,6 +154,9 @@ class Sqlite(Dialect):
         )
         self.run(connection, sql, number, hour, entries, str(amount))
 
+    def amount_of(self, column: str) -> str:
+        return column
+
     def to_amount(self, stored: bytes) -> int:
         return int.from_bytes(stored, "big")
 
@@ -209,7 +218,7 @@ class Postgresql(Dialect):
         return f"{column} = ANY(?)"
 
     def values(self, values: Iterable[str] | Iterable[int]) -> object:
-        return list(values)
+        return array_literal(values)
 
     def insert(
         self, connection: Connection, table: str, columns: Sequence[str], rows: Iterable[Row]
@@ -232,11 +241,25 @@ class Postgresql(Dialect):
         key: Sequence[str],
         rows: Sequence[Row],
     ) -> None:
+        """Update, which takes half the time, and insert only if that did not find all of them."""
         arrays = ", ".join(f"?::{self._upsert_types[column]}" for column in columns)
-        sql = _upsert_sql(table, columns, key, f"SELECT * FROM unnest({arrays})")  # noqa: S608 (our own types)
-        self.run(connection, sql, *(list(column) for column in zip(*rows, strict=True)))
+        values = [array_literal(column) for column in zip(*rows, strict=True)]
+        sets = ", ".join(
+            f"{it} = new.{it}" for it in columns if it not in key and it != "created_at"
+        )
+        same = " AND ".join(f"old.{column} = new.{column}" for column in key)
+        sql = (
+            f"UPDATE {table} old SET {sets} "  # noqa: S608 (our own names)
+            f"FROM unnest({arrays}) AS new ({', '.join(columns)}) WHERE {same}"
+        )
+        if self.run(connection, sql, *values) < len(rows):
+            sql = _upsert_sql(table, columns, key, f"SELECT * FROM unnest({arrays})")  # noqa: S608 (our own types)
+            self.run(connection, sql, *values)
 
-    def to_amount(self, stored: Any) -> int:  # noqa: ANN401 (int, or Decimal by a caller's driver)
+    def amount_of(self, column: str) -> str:
+        return f"{column}::text"
+
+    def to_amount(self, stored: Any) -> int:  # noqa: ANN401 (text or int, or Decimal by a caller's driver)
         return int(stored)
 
     def from_amount(self, amount: int) -> object:

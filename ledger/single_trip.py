@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ledger.arrays import array_literal
 from ledger.dialects import dialect_of
 from ledger.key_store import key_rows
 from ledger.store import ENTRY_COLUMNS, balance_rows, entry_rows
@@ -83,15 +84,15 @@ def write_guess(connection: Connection, guess: Guess) -> bool:
     rows = dialect.rows(
         connection,
         _STATEMENT,
-        after.seq,
+        str(after.seq),
         bytes(after.head),
-        after.version,
-        after.last_time,
+        str(after.version),
+        str(after.last_time),
         number,
-        before.seq,
+        str(before.seq),
         bytes(before.head),
-        before.version,
-        before.events,
+        str(before.version),
+        str(before.events),
         guess.relies_on_one_asset,
         *_columns(entry_rows(dialect, decisions.new_entries, numbers), len(_ENTRY_TYPES)),
         *_columns(key_rows(decisions.new_keys, numbers, decisions.now), len(_KEY_TYPES)),
@@ -101,7 +102,7 @@ def write_guess(connection: Connection, guess: Guess) -> bool:
     return bool(rows)
 
 
-def _columns(rows: Iterable[Row], width: int) -> list[list[object]]:
+def _columns(rows: Iterable[Row], width: int) -> list[str]:
     """Return the columns of `rows`, each as an array; `width` empty ones where there are none."""
-    columns = [list(column) for column in zip(*rows, strict=True)]
-    return columns or [[] for _ in range(width)]
+    columns = [array_literal(column) for column in zip(*rows, strict=True)]
+    return columns or ["{}"] * width

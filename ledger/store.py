@@ -27,10 +27,9 @@ ENTRY_COLUMNS = (
     "reference_type", "reference_id", "memo", "balance_after_from", "balance_after_to", "origin",
     "kind", "cause", "idempotency_key", "group_id", "head", "blind",
 )  # fmt: skip
-_BALANCE_COLUMNS = (
-    "asset", "account_id", "balance", "total_earned", "total_spent", "total_staked",
-    "created_at", "updated_at",
-)  # fmt: skip
+_STATE = ("balance", "total_earned", "total_spent", "total_staked")
+_BALANCE_COLUMNS = ("asset", "account_id", *_STATE, "created_at", "updated_at")
+_AMOUNT_COLUMNS = (*_STATE, "max_debit", "max_balance")
 
 
 # --- settings and assets ---------------------------------------------------------------------
@@ -200,9 +199,10 @@ def read_balances_limits(
 ) -> tuple[dict[str, BalanceState], dict[str, Limits]]:
     """Return what those of `account_ids` have of the asset, and the limits of those with any."""
     dialect = dialect_of(connection)
+    amounts = ", ".join(dialect.amount_of(column) for column in _AMOUNT_COLUMNS)
     sql = (
-        "SELECT account_id, balance, total_earned, total_spent, total_staked, max_debit, "  # noqa: S608 (constant)
-        f"max_balance FROM token_balances WHERE asset = ? AND {dialect.any_of('account_id')}"
+        f"SELECT account_id, {amounts} FROM token_balances "  # noqa: S608 (constant)
+        f"WHERE asset = ? AND {dialect.any_of('account_id')}"
     )
     rows = dialect.rows(connection, sql, number, dialect.values(account_ids))
     amount = dialect.to_amount
