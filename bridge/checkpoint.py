@@ -44,6 +44,8 @@ class Checkpoint:
     heads: dict[Hash32, tuple[str, int, bytes]]
     """(symbol, seq, head) by asset id, of the assets that have a batch in this seal. The symbol is
     for people: the signature does not cover it."""
+    signature: bytes
+    """65 bytes: r, s in the lower half, v of 27 or 28."""
 
 
 def _read_signature(found: object) -> bytes:
@@ -55,10 +57,21 @@ def _read_signature(found: object) -> bytes:
         raise ValueError("must be a signature of 65 bytes in hex") from error
 
 
+def _lower(signature: bytes) -> bytes:
+    """Return the form of a signature, r || s || v with v as 0 or 1, that contracts accept too."""
+    s, v = int.from_bytes(signature[32:64], "big"), signature[64]
+    if 2 * s > _ORDER:
+        s, v = _ORDER - s, 1 - v
+    return signature[:32] + s.to_bytes(32, "big") + bytes([27 + v])
+
+
 def _canonical(signature: bytes) -> bytes:
     """Return r || s || v with v as 0 or 1, however the wallet wrote it."""
     return signature[:-1] + bytes([signature[-1] % 27]) if signature else signature
 
+
+_ORDER: Final = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
+"""Of secp256k1: (r, order - s) with the other v is the other form of a signature (EIP-2)."""
 
 _CHECKPOINT: Final[Mapping[str, Reader]] = {
     "ledger_id": read_hash,
@@ -150,7 +163,7 @@ def read_checkpoint(path: Path, ledger_id: Hash32, signer: Address) -> Checkpoin
     heads = {
         batch["asset"]: (batch["symbol"], batch["last_seq"], batch["new_head"]) for batch in batches
     }
-    return Checkpoint(found["number"], signed, heads)
+    return Checkpoint(found["number"], signed, heads, _lower(found["signature"]))
 
 
 def _seal_id(domain: bytes, found: Mapping[str, Any], batches: list[dict[str, Any]]) -> Hash32:

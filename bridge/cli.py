@@ -6,6 +6,7 @@ import click
 
 from bridge.cli_chain import chain_group, demo
 from bridge.cli_files import audit, checkpoint, export_command, import_command, vectors
+from bridge.cli_proofs import check, prove_group
 from bridge.console import ask_wallet
 from ledger import cli
 from ledger.console import Program
@@ -20,7 +21,7 @@ Amounts are whole tokens in plain decimals (12.5); nothing is ever rounded.
 \b
 Exit codes:
   0    done
-  1    audit, verify, vectors or import-legacy found a difference
+  1    audit, verify, check, vectors or import-legacy found a difference
   2    the command could not do its work
   3    done, but its output could not be written: do not run it again
   130  interrupted
@@ -50,6 +51,8 @@ for command in (
     checkpoint,
     export_command,
     import_command,
+    prove_group,
+    check,
     chain_group,
     vectors,
     demo,

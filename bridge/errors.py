@@ -83,3 +83,14 @@ class ForeignHistoryError(ChainError):
 
 class TransactionError(ChainError):
     """A transaction was mined and failed, or was not mined in time."""
+
+
+class ProofError(BridgeError):
+    """What a proof states does not follow from what it holds, or is not what was expected."""
+
+    def __init__(self, what: str, computed: str, stated: str) -> None:
+        """Say that `what` is `stated`, and must be `computed`."""
+        super().__init__(f"{what} is {stated}, must be {computed}")
+        self.what = what
+        self.computed = computed
+        self.stated = stated

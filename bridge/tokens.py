@@ -23,12 +23,13 @@ from bridge.errors import (
     RpcError,
 )
 from bridge.keys import PUBLIC_ADDRESSES, TEST_ADDRESS
-from ledger.encoding import address_word
+from ledger.encoding import address_word, ledger_domain
 from ledger.model import Address, Hash32, Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from bridge.artifacts import Creation
     from bridge.chain import Block, Chain
     from bridge.codec import Log
     from bridge.keys import Signer
@@ -126,14 +127,39 @@ def read_token(chain: Chain, identity: Identity, asset: Asset, at: Block) -> Tok
     """
     asset = on_chain(chain, asset)
     creation = token_creation(identity.ledger_id, asset)
-    code = chain.code(creation.address, at)
-    if not code:
+    if not chain.code(creation.address, at):
         raise NoContractError(
             f"{asset.symbol}: no contract at {creation.address} on chain {chain.chain_id}: "
             f"run `evm-ledger chain deploy`{_rehearsed(chain, identity, asset, at)}"
         )
-    _check_is_ours(chain, identity, asset, creation.address, at)
-    if code != chain.call(None, creation.code, at=at):
+    return _checked_state(chain, identity.ledger_id, asset, creation, at)
+
+
+def read_token_at(
+    chain: Chain, ledger_id: Hash32, asset: Asset, address: Address, at: Block
+) -> Token:
+    """Return the token at `address`, if it is one of that asset, whoever its operator is.
+
+    The caller knows the address from elsewhere: everybody may deploy a token of any asset, with an
+    operator of their own.
+
+    Raises:
+        NoContractError: nothing is deployed at the address.
+        ForeignContractError: there is other code, or a token of another ledger or asset.
+    """
+    if not chain.code(address, at):
+        raise NoContractError(f"no contract at {address} on chain {chain.chain_id}")
+    # The operator is no part of the code that is deployed.
+    creation = token_creation(ledger_id, replace(asset, operator=TEST_ADDRESS))
+    return _checked_state(chain, ledger_id, asset, replace(creation, address=address), at)
+
+
+def _checked_state(
+    chain: Chain, ledger_id: Hash32, asset: Asset, creation: Creation, at: Block
+) -> Token:
+    """Return what the contract says of itself, if its code is what `creation` deploys."""
+    _check_is_ours(chain, ledger_id, asset, creation.address, at)
+    if chain.code(creation.address, at) != chain.call(None, creation.code, at=at):
         raise ForeignContractError(
             f"{asset.symbol}: the contract at {creation.address} has other code than "
             f"{asset.token_version}: is this the right chain?"
@@ -155,13 +181,13 @@ def _rehearsed(chain: Chain, identity: Identity, asset: Asset, at: Block) -> str
 
 
 def _check_is_ours(
-    chain: Chain, identity: Identity, asset: Asset, address: Address, at: Block
+    chain: Chain, ledger_id: Hash32, asset: Asset, address: Address, at: Block
 ) -> None:
     """Raise ForeignContractError if the contract says it is of another ledger or asset."""
     expected = {
-        "ledgerId": identity.ledger_id,
+        "ledgerId": ledger_id,
         "assetId": asset.id,
-        "ledgerDomainSeparator": identity.domain,
+        "ledgerDomainSeparator": Hash32(ledger_domain(ledger_id)),
     }
     for getter, value in expected.items():
         try:

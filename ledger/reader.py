@@ -11,6 +11,7 @@ from ledger.changes import Change, ChangesPage, Place, Position, parse_position
 from ledger.cursors import Cursor, format_cursor, parse_cursor
 from ledger.dialects import dialect_of
 from ledger.errors import FieldError
+from ledger.evidence import batch_until, batch_with, ids_from, last_seal, past_balances_after
 from ledger.feed import MAX_CHANGES, read_changes, read_ends
 from ledger.lookup import Lookup
 from ledger.measures import Distribution, Supply, Velocity, hours_of
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import datetime
 
-    from ledger.results import Account, Asset, Entry, Sealed
+    from ledger.evidence import PastBalance
+    from ledger.results import Account, Asset, Entry, Sealed, SealedBatch
 
 
 class Reader(Lookup):
@@ -146,6 +148,42 @@ class Reader(Lookup):
                 seq = reads.first_seq_since(connection, counted, last, moment + 1) - 1
             return balance_after(connection, counted, own, seq)
 
+    def past_balances(self, seq: int, asset: str | None = None) -> Iterator[PastBalance]:
+        """Return what every account had right after entry `seq`, by account id, the issuer too.
+
+        Accounts that had nothing then may be among them.
+
+        Raises:
+            FieldError: `seq` is above the head.
+        """
+        counted = self.asset(asset)
+        last = self.head(counted.symbol).seq
+        if check_uint(seq, 62, "seq") > last:
+            raise FieldError("seq", f"is {seq}, but the journal ends at {last}")
+        return self._past_balances(counted, seq)
+
+    def _past_balances(self, asset: Asset, seq: int) -> Iterator[PastBalance]:
+        """Return past balances page by page: what is before `seq` does not change any more."""
+        after = ""
+        while True:
+            with self._transactions.reading() as connection:
+                page = past_balances_after(connection, asset, after, seq)
+            yield from page
+            if not page:
+                return
+            after = page[-1].account_id
+
+    def entry_ids(self, asset: str | None = None, first: int = 1, *, last: int) -> Iterator[bytes]:
+        """Return the ids of the entries of an asset from seq `first` to `last`: a tree's leaves."""
+        found_asset = self.asset(asset)
+        while first <= last:
+            with self._transactions.reading() as connection:
+                page = ids_from(connection, found_asset, first, last)
+            yield from page
+            if not page:
+                return
+            first += len(page)
+
     def entries(
         self, asset: str | None = None, first: int = 1, last: int | None = None
     ) -> Iterator[Entry]:
@@ -254,6 +292,23 @@ class Reader(Lookup):
             return read_velocity(connection, counted, window, now)
 
     # --- seals --------------------------------------------------------------------------------
+
+    def last_seal(self) -> int:
+        """Return the number of the last seal; 0 before the first."""
+        with self._transactions.reading() as connection:
+            return last_seal(connection)
+
+    def batch_with(self, seq: int, asset: str | None = None) -> SealedBatch | None:
+        """Return the batch that has the entry at `seq`; None if it is not sealed."""
+        found_asset = self.asset(asset)
+        with self._transactions.reading() as connection:
+            return batch_with(connection, found_asset, check_uint(seq, 62, "seq"))
+
+    def batch_until(self, seal: int, asset: str | None = None) -> SealedBatch | None:
+        """Return the last batch of an asset in the seals up to number `seal`, if there is one."""
+        found_asset = self.asset(asset)
+        with self._transactions.reading() as connection:
+            return batch_until(connection, found_asset, check_uint(seal, 62, "seal"))
 
     def seals(self, first: int = 1) -> Iterator[Sealed]:
         """Return the seals from number `first`, in order."""

@@ -214,6 +214,35 @@ def files(ledger: Ledger, signer: bridge.Signer) -> None:
     assert_type(found, bridge.Checkpoint)
 
 
+def proofs(ledger: Ledger, node: bridge.Chain, id_: core.Hash32, who: core.Address) -> str:
+    signature = bridge.SealSignature(who, bytes(65))
+    entry = bridge.prove_entry(ledger, id_, seal=2, signature=signature, open_accounts=True)
+    assert_type(entry, bridge.EntryProof)
+    assert_type(entry.from_, bridge.Opening | None)
+    assert_type(entry.evidence, bridge.Evidence)
+    assert_type(entry.evidence.seals, tuple[bridge.StatedSeal, ...])
+    tree = bridge.BalanceTree(ledger, "SCI", seal=2, chain_id=1, token=who)
+    assert_type(tree.root, core.Hash32)
+    assert_type(tree.leaves, tuple[bridge.BalanceLeaf, ...])
+    balance = tree.prove("alice", open_account=True)
+    assert_type(balance, bridge.BalanceProof)
+    growth = bridge.prove_consistency(ledger, 1, 2, "SCI")
+    assert_type(growth, bridge.ConsistencyProof)
+    text = bridge.dump_proof(growth)
+    parsed: bridge.Proof = bridge.parse_proof(text)
+    assert parsed == bridge.read_proof(Path("growth.json"))
+    proved = bridge.check_proof(parsed)
+    assert_type(proved, bridge.Proved)
+    assert_type(proved.anchors, tuple[bridge.Anchor, ...])
+    try:
+        proved.expect(seals=[id_], roots=[tree.root], signer=who)
+        found = bridge.check_on_chain(node, proved, who)
+        assert_type(found, bridge.OnChain)
+    except bridge.ProofError as error:
+        return error.what
+    return "entry" if proved.kind is bridge.ProofKind.ENTRY else str(found.transaction)
+
+
 def tell(progress: bridge.Progress) -> None:
     assert_type(progress.done, int)
 
