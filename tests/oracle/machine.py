@@ -85,11 +85,16 @@ class Worlds:
 
 @dataclass
 class Side:
-    """One database: its ledger, and how it is read behind the ledger's back."""
+    """One database: the ledgers that have it open, and how it is read behind their backs."""
 
-    ledger: Ledger
+    hosts: list[Ledger]
     raw: Any
     state: State = field(default_factory=dict)
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger that is used now; what another one does, it has not seen."""
+        return self.hosts[0]
 
     def read(self) -> State:
         """Return what the database holds now."""
@@ -112,8 +117,11 @@ class Machine(RuleBasedStateMachine):
         self._read()
 
     def _side(self, url: str) -> Side:
-        ledger = self.stack.enter_context(Ledger.open(url, clock=lambda: self.model.clock))
-        return Side(ledger, self.stack.enter_context(raw(url)))
+        hosts = [
+            self.stack.enter_context(Ledger.open(url, clock=lambda: self.model.clock))
+            for _ in range(2)
+        ]
+        return Side(hosts, self.stack.enter_context(raw(url)))
 
     # --- steps --------------------------------------------------------------------------------
 
@@ -181,6 +189,12 @@ class Machine(RuleBasedStateMachine):
     def wait(self, seconds: float) -> None:
         """Let time pass; a host's clock may also be set back."""
         self.model.clock += round(seconds * 1_000_000)
+
+    @rule()
+    def change_hosts(self) -> None:
+        """Go on with the other ledger that has each database open."""
+        for side in self.sides:
+            side.hosts.reverse()
 
     @rule()
     def seal(self) -> None:
@@ -308,6 +322,7 @@ class Machine(RuleBasedStateMachine):
         self._read()
         state = self.sides[0].state
         check_invariants(state)
+        self._audited(self.sides[0])  # and so the other one, which holds the same
         model, numbers = self.model, self._numbers()
         assert {row["account_id"]: row["status"] for row in state["token_accounts"]} == {
             name: str(status) for name, status in model.accounts.items()
@@ -394,10 +409,14 @@ class Machine(RuleBasedStateMachine):
         """Audit both databases at the end of a history, and close them."""
         try:
             for side in self.sides:
-                report = side.ledger.audit()
-                assert report.ok, report.finding
+                self._audited(side)
         finally:
             self.stack.close()
+
+    def _audited(self, side: Side) -> None:
+        """Assert what the ledger's own audit checks: I1 to I7, with every id and root."""
+        report = side.ledger.audit()
+        assert report.ok, report.finding
 
 
 def _told(result: Receipt | RefusedError) -> Receipt | str:

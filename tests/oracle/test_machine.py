@@ -30,7 +30,7 @@ def machine(postgres_server: PostgresServer) -> Iterator[type[Machine]]:
 
 
 def test_any_history_is_the_models(machine: type[Machine]) -> None:
-    run_machine(machine, settings(max_examples=20, stateful_step_count=20))
+    run_machine(machine, settings(max_examples=12, stateful_step_count=20))
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
