@@ -15,6 +15,7 @@ from psycopg.adapt import Loader
 from sqlalchemy import URL, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError
 
+from ledger import forks
 from ledger.errors import (
     BusyError,
     ConflictError,
@@ -156,15 +157,20 @@ def _sqlite_engine(url: URL, lock_timeout: float, *, create: bool) -> Engine:
         url.set(drivername="sqlite"),
         isolation_level=None,
         hide_parameters=True,  # the pepper is one
-        connect_args={"timeout": lock_timeout},
+        connect_args={"timeout": lock_timeout, "factory": forks.SqliteConnection},
         pool_size=32,
     )
+    forks.watch(engine)
 
     @event.listens_for(engine, "connect")
     def configure(connection: sqlite3.Connection, _: object) -> None:
         connection.isolation_level = None
         for pragma in ("synchronous = FULL", "recursive_triggers = ON", "foreign_keys = ON"):
             connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "invalidate")
+    def give_up(connection: sqlite3.Connection, *_: object) -> None:
+        connection.rollback()  # after Ctrl-C: closed with a statement alive, it would stay locked
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:

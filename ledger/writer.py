@@ -6,6 +6,7 @@ import os
 import threading
 from collections import deque
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
@@ -23,6 +24,11 @@ MAX_RUN = 5_000
 
 Symbols = tuple[str, ...]
 
+_INTERRUPTED = (
+    "post: the thread that posted for this one, too, was interrupted, and it may be posted; run it "
+    "again with its key"
+)
+
 
 @dataclass(slots=True, eq=False)
 class _Ticket:
@@ -30,7 +36,7 @@ class _Ticket:
 
     items: Sequence[Item]
     weight: int
-    results: list[Receipt | RefusedError] | None = None
+    results: Sequence[Receipt | RefusedError] | None = None
     error: BaseException | None = None
     leads: bool = False
     """Whether its caller is the one who posts for all who wait."""
@@ -46,11 +52,18 @@ class _Ticket:
 
 @dataclass(eq=False)
 class _Lane:
-    """Callers who lock the same journals, and the one of them who posts."""
+    """Callers who lock the same journals, and the one of them who posts.
+
+    Ctrl-C may come between any two steps, so that every step leaves what `leave` can finish.
+    """
 
     guard: threading.Lock = field(default_factory=threading.Lock)
     waiting: deque[_Ticket] = field(default_factory=deque)
     leader: _Ticket | None = None
+    taken: list[_Ticket] = field(default_factory=list)
+    """What the leader posts now."""
+    outcome: Sequence[Receipt | RefusedError] | Exception | None = None
+    """What came of it, once that is known."""
 
     def join(self, ticket: _Ticket) -> None:
         """Wait in line; lead at once if nobody does."""
@@ -60,26 +73,53 @@ class _Lane:
                 self.leader, ticket.leads = ticket, True
                 ticket.turn.set()
 
-    def take(self) -> list[_Ticket]:
-        """Return the next tickets, in order of arrival, that fit in one commit."""
+    def take(self) -> list[Item]:
+        """Take the next tickets, in order of arrival, that fit in one commit; return their items.
+
+        They wait no longer only when all of them are known to be taken.
+        """
         with self.guard:
-            taken = [self.waiting.popleft()]
-            weight = taken[0].weight
-            while self.waiting and weight + self.waiting[0].weight <= MAX_RUN:
-                taken.append(self.waiting.popleft())
-                weight += taken[-1].weight
-        return taken
+            taken, weight = [self.waiting[0]], self.waiting[0].weight
+            for ticket in islice(self.waiting, 1, None):
+                weight += ticket.weight
+                if weight > MAX_RUN:
+                    break
+                taken.append(ticket)
+            self.outcome, self.taken = None, taken
+            for _ in taken:
+                self.waiting.popleft()
+        return [item for ticket in taken for item in ticket.items]
+
+    def answer(self) -> None:
+        """Give each ticket that was taken its own results, or the error. Repeatable."""
+        outcome = self.outcome
+        if outcome is None:
+            outcome = ConflictError(_INTERRUPTED)
+        position = 0
+        for ticket in self.taken:
+            if isinstance(outcome, Exception):
+                ticket.error = outcome
+            else:
+                ticket.results = outcome[position : position + len(ticket.items)]
+                position += len(ticket.items)
+            ticket.turn.set()
+        self.taken = []
 
     def leave(self, ticket: _Ticket) -> None:
         """Take back a ticket that nobody took; if it led, let the next one lead. Repeatable."""
         with self.guard:
+            if self.leader is ticket:
+                for taken in self.taken:
+                    if taken in self.waiting:
+                        self.waiting.remove(taken)
+                self.answer()
             if ticket in self.waiting:
                 self.waiting.remove(ticket)
             if self.leader is ticket and self.waiting:
                 following = self.waiting[0]
                 following.leads = True
-                following.turn.set()
                 self.leader = following
+                following.turn.set()
             elif self.leader is ticket:
                 self.leader = None
 
@@ -103,15 +143,18 @@ class Writer:
         ticket = _Ticket(items, weight)
         lane = self._lane(symbols)
         try:
-            lane.join(ticket)
-            ticket.turn.wait()
-            while not ticket.done:
-                self._serve(symbols, lane.take())
+            try:
+                lane.join(ticket)
+                ticket.turn.wait()
+                while not ticket.done:
+                    self._serve(symbols, lane)
+            finally:
+                lane.leave(ticket)
         finally:
-            _surely(lambda: lane.leave(ticket))
+            lane.leave(ticket)  # again: Ctrl-C may have come in the first
         if ticket.error is not None:
             raise ticket.error
-        return ticket.results or []
+        return list(ticket.results or [])
 
     def _lane(self, symbols: Symbols) -> _Lane:
         """Return the lane of `symbols`, which lives while somebody uses it."""
@@ -124,34 +167,11 @@ class Writer:
                 lane = self._lanes[symbols] = _Lane()
             return lane
 
-    def _serve(self, symbols: Symbols, tickets: list[_Ticket]) -> None:
-        """Post for all `tickets` in one commit and give each its own results."""
+    def _serve(self, symbols: Symbols, lane: _Lane) -> None:
+        """Post in one commit for all whose turn it is, and give each its own results."""
+        items = lane.take()
         try:
-            results = self._post(symbols, [item for ticket in tickets for item in ticket.items])
+            lane.outcome = self._post(symbols, items)
         except Exception as error:  # noqa: BLE001 (each waiting caller raises it)
-            _answer(tickets, error)
-            return
-        except BaseException:
-            _answer(tickets, ConflictError("post: interrupted; run it again with its key"))
-            raise
-        position = 0
-        for ticket in tickets:
-            ticket.results = results[position : position + len(ticket.items)]
-            position += len(ticket.items)
-            ticket.turn.set()
-
-
-def _answer(tickets: Sequence[_Ticket], error: BaseException) -> None:
-    """Give each waiting caller the error."""
-    for ticket in tickets:
-        ticket.error = error
-        ticket.turn.set()
-
-
-def _surely(act: Callable[[], None]) -> None:
-    """Do what must be done although Ctrl-C may come meanwhile; `act` can be repeated."""
-    try:
-        act()
-    except BaseException:
-        act()
-        raise
+            lane.outcome = error
+        lane.answer()
