@@ -320,18 +320,18 @@ def interruptible() -> Iterator[Callable[[float], None]]:
     signal.signal(signal.SIGUSR1, before)
 
 
-def test_who_posts_for_all_is_interrupted(database_url: str) -> None:
+def test_who_posts_for_all_is_interrupted(postgres_url: str) -> None:
     """The others are told to ask again by their keys; nothing is there twice, nobody waits on.
 
-    SQLite waits in C, where Ctrl-C is heard only when the waiting ends.
+    (SQLite waits in C, where Ctrl-C is heard only when the waiting ends.)
     """
     with (
-        economy(database_url, "alice", "bob", clock=None, lock_timeout=2) as ledger,
+        economy(postgres_url, "alice", "bob", clock=None) as ledger,
         ThreadPoolExecutor(4) as pool,
         interruptible() as interrupt,
-        raw(database_url) as other,
+        raw(postgres_url) as other,
     ):
-        other.run("BEGIN" if other.postgresql else "BEGIN IMMEDIATE")
+        other.run("BEGIN")
         other.run("UPDATE token_journals SET seq = seq")
         keys = [f"k{number}" for number in range(4)]
         waiting: list[Any] = []
