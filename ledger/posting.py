@@ -16,6 +16,7 @@ from ledger.errors import CorruptError
 from ledger.hold_rules import sweep
 from ledger.locked import ACCOUNTS, ACCOUNTS_STREAM, Journal
 from ledger.memory import Known, Memory
+from ledger.pauses import LARGE, no_collection
 from ledger.plain import decided
 from ledger.reading import (
     read_balances,
@@ -31,13 +32,13 @@ from ledger.results import Receipt
 from ledger.rules import Decisions, check_clock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from sqlalchemy import Connection
 
     from ledger.dialects import Row
     from ledger.errors import RefusedError
-    from ledger.results import Asset, Hold
+    from ledger.results import Asset, Entry, Hold
     from ledger.runs import Run
 
 MAX_SWEEP = 1_000
@@ -69,13 +70,37 @@ def post(connection: Connection, run: Run, memory: Memory | None = None) -> Outc
             one ends a run that has times.
     """
     decisions, numbers, known = _read(connection, run, memory)
-    results = [result for some in decided(decisions, run.items, run.times) for result in some]
-    if run.times:
-        _check_whole(results)
-    if decisions.decided:
-        _write(connection, decisions, numbers)
+    with no_collection(len(run.items)):
+        results = _decided(connection, run, decisions, numbers)
+        if run.times:
+            _check_whole(results)
+        if decisions.decided:
+            _write(connection, decisions, numbers)
     outcome = outcome_of(results, decisions, numbers)
     return outcome if memory is None else replace(outcome, learn=lesson(memory, known, decisions))
+
+
+def _decided(
+    connection: Connection, run: Run, decisions: Decisions, numbers: Mapping[str, int]
+) -> list[Receipt | RefusedError]:
+    """Decide on all items, and store the entries that they make.
+
+    Of a large run, PostgreSQL stores the first entries while the last are decided.
+    """
+    results: list[Receipt | RefusedError] = []
+
+    def entries() -> Iterator[Entry]:
+        written = 0
+        for some in decided(decisions, run.items, run.times):
+            results.extend(some)
+            yield from decisions.new_entries[written:]
+            written = len(decisions.new_entries)
+
+    if len(run.items) >= LARGE:
+        store.write_entries(connection, entries(), numbers)
+    elif made := list(entries()):
+        store.write_entries(connection, made, numbers)
+    return results
 
 
 def lesson(memory: Memory, known: dict[str, Known], decisions: Decisions) -> Callable[[], None]:
@@ -217,15 +242,13 @@ def _default_asset(connection: Connection, run: Run) -> str | None:
 
 
 def _write(connection: Connection, decisions: Decisions, numbers: Mapping[str, int]) -> None:
-    """Store what was decided: each table once, each touched balance once."""
+    """Store what was decided beside entries: each table once, each touched balance once."""
     if decisions.new_accounts:
         account_store.write_accounts(connection, decisions.new_accounts, with_blind=False)
     for account in decisions.changed_accounts.values():
         account_store.write_status(connection, account, decisions.time())
     if decisions.new_keys:
         key_store.write_keys(connection, decisions.new_keys, numbers, decisions.now)
-    if decisions.new_entries:
-        store.write_entries(connection, decisions.new_entries, numbers)
     _write_balances(connection, decisions, numbers)
     _write_holds(connection, decisions, numbers)
     if decisions.new_events:

@@ -37,6 +37,7 @@ from ledger.event_store import read_event
 from ledger.guesses import guess
 from ledger.locked import ACCOUNTS, ACCOUNTS_STREAM
 from ledger.memory import Memory
+from ledger.pauses import no_collection
 from ledger.posting import Outcome, lesson, outcome_of, post
 from ledger.single_trip import write_guess
 from ledger.store import lock_heads, lock_holders
@@ -298,7 +299,8 @@ class Transactions(Posting):
         if self._unlucky > 0:
             self._unlucky -= 1
             return None
-        made = guess(run, self.memory, time.monotonic_ns())
+        with no_collection(len(run.items)):
+            made = guess(run, self.memory, time.monotonic_ns())
         if made is None:
             return None
         outcome = outcome_of(
