@@ -67,7 +67,9 @@ def group(
     """Post all movements in a file together, or none."""
     text = _content(file)
     with database.open() as ledger:
-        item = read_group(text, key, lambda symbol: one_asset(ledger, symbol or asset))
+        item = read_group(
+            text, key, lambda named: one_asset(ledger, asset if named is None else named)
+        )
         symbols = {movement.asset for movement in item.movements}
         with in_tokens(ledger.asset(symbols.pop()) if len(symbols) == 1 else None):
             receipt = post_one(ledger, item, dry_run=dry_run)

@@ -30,7 +30,8 @@ class Shell:
     typed: bytes | None = None
     """What comes from standard input."""
 
-    def _invoke(self, words: tuple[object, ...]) -> tuple[int, str, str]:
+    def invoke(self, *words: object) -> tuple[int, str, str]:
+        """Return the exit code of the command, its output and what it complains of."""
         environment = {"EVM_LEDGER_DATABASE": self.database, **self.environment}
         found = CliRunner().invoke(
             main,
@@ -43,7 +44,7 @@ class Shell:
 
     def run(self, *words: object, code: int = 0) -> str:
         """Return what the command prints; it must end with `code` and complain of nothing."""
-        found, stdout, stderr = self._invoke(words)
+        found, stdout, stderr = self.invoke(*words)
         assert (found, stderr) == (code, ""), stdout
         return stdout
 
@@ -53,7 +54,7 @@ class Shell:
 
     def fails(self, *words: object) -> str:
         """Return the one line with which the command says that it could not do its work."""
-        code, stdout, stderr = self._invoke(words)
+        code, stdout, stderr = self.invoke(*words)
         assert (code, stdout) == (2, ""), stdout + stderr
         assert stderr.startswith("error: "), stderr
         assert stderr.count("\n") == 1, stderr

@@ -182,6 +182,7 @@ def test_refusals_of_a_group_by_name(any_stocked: Shell) -> None:
         ([{**PAY, "from_account": "nobody"}], "UNKNOWN_ACCOUNT: no account 'nobody'"),
         ([{**PAY, "to_account": "alice"}], "SAME_ACCOUNT"),
         ([{**PAY, "asset": "TIN"}], "UNKNOWN_ASSET: movements[0].asset: no asset 'TIN'"),
+        ([{**PAY, "asset": ""}], "UNKNOWN_ASSET: movements[0].asset: no asset ''"),
     ):
         assert any_stocked.fails("group", group(*movements)).startswith(says)
         assert dump(any_stocked.database) == before
