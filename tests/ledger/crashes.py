@@ -95,13 +95,22 @@ class Dropped:
 
 
 @dataclass(frozen=True, slots=True)
+class Saw:
+    """Where a journal stood when it was read: told to somebody, so that it must stay."""
+
+    symbol: str
+    seq: int
+    head: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """A process that was not killed, and what it had to run again."""
 
     retries: int
 
 
-Line: TypeAlias = Ask | Got | Failed | Dropped | Ended
+Line: TypeAlias = Ask | Got | Failed | Dropped | Saw | Ended
 
 
 class Log:
@@ -317,11 +326,23 @@ class Worker:
                 for line in read_log(self._neighbour)[-10:]:
                     if isinstance(line, Got):
                         self._remember(line.results)
+            if self._random.random() < 0.2:
+                self._look(ledger)
             tag = f"{self._slot}/{self._number}"
             items = drawn(Draw(self._random, tag, self._holds, self._entries))
             ask = Ask(self._number, items)
             self._say(ask)
             self._ask(ledger, ask, is_over)
+
+    def _look(self, ledger: Ledger) -> None:
+        """Read where a journal stands."""
+        symbol, begun = self._random.choice(SYMBOLS), time.time()
+        try:
+            head = ledger.head(symbol)
+        except LedgerError as error:
+            self._say(failed(self._number, begun, error))
+        else:
+            self._say(Saw(symbol, head.seq, bytes(head.head)))
 
     def _ask(self, ledger: Ledger, ask: Ask, is_over: Callable[[], bool]) -> None:
         """Ask until there is an answer, or until asking again could do it twice."""
