@@ -195,6 +195,11 @@ def deploy(node: Node, name: str, *arguments: object, salt: bytes = bytes(32)) -
     """Deploy an artifact through the proxy, unless it is there already."""
     document = artifact(name)
     code = from_hex(document["bytecode"]) + constructor_arguments(document["abi"], *arguments)
+    return deploy_code(node, code, document["abi"], salt)
+
+
+def deploy_code(node: Node, code: bytes, abi: Abi, salt: bytes = bytes(32)) -> Contract:
+    """Deploy creation code through the proxy, unless it is there already."""
     address = to_hex(keccak(b"\xff" + from_hex(PROXY) + salt + keccak(code))[12:])
     if node.rpc("eth_getCode", address, "latest") == "0x":
         install_proxy(node)
@@ -202,4 +207,4 @@ def deploy(node: Node, name: str, *arguments: object, salt: bytes = bytes(32)) -
         call = {"from": sender, "to": PROXY, "data": to_hex(salt + code), "gas": hex(MAX_GAS)}
         node.rpc("eth_call", call, "latest")
         transact(node, call)
-    return Contract(node, address, document["abi"])
+    return Contract(node, address, abi)
