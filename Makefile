@@ -50,8 +50,8 @@ format: $(PYTHON_READY) ## rewrite the sources the way lint wants them
 bench: setup ## measure everything, beside its baselines; FLAGS="--help" tells what else it can
 	$(BIN)/python -m benchmarks $(FLAGS)
 
-crash: setup ## kill writers and servers at random; SECONDS=600 for longer, SEED=2 for another history
-	CRASH_SECONDS=$(or $(SECONDS),120) CRASH_SEED=$(or $(SEED),1) $(BIN)/python -m pytest -s tests/ledger/test_crashes.py
+crash: setup ## kill writers and servers at random; CRASH_SECONDS=600, CRASH_SEED=2
+	CRASH_SECONDS=$${CRASH_SECONDS:-120} $(BIN)/python -m pytest -s tests/ledger/test_crashes.py
 
 lock: ## resolve the dependencies anew into constraints.txt, for every platform and Python
 	rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock
