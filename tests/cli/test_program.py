@@ -36,7 +36,7 @@ def commands(
 
 ALL = dict(commands(main))
 LEAVES = {path: command for path, command in ALL.items() if not isinstance(command, click.Group)}
-WITHOUT_LEDGER = {("vectors",), ("demo",)}
+WITHOUT_LEDGER = {("vectors",), ("demo",), ("check",)}
 
 
 def examples() -> list[tuple[str, ...]]:
@@ -50,6 +50,13 @@ def examples() -> list[tuple[str, ...]]:
                 assert program == "evm-ledger"
                 found.append(tuple(words))
     return found
+
+
+def sealed_entry(shell: Shell) -> str:
+    """Return the id of an entry that was just sealed."""
+    id_ = str(shell.json("transfer", "alice", "bob", "1")["id"])
+    shell.run("seal")
+    return id_
 
 
 def shown_group() -> str:
@@ -71,7 +78,10 @@ def test_help_teaches(path: tuple[str, ...], shell: Shell) -> None:
         assert ("--database" in said) is (path not in WITHOUT_LEDGER)
 
 
-@pytest.mark.parametrize("path", [(), ("chain",), ("account",), ("hold",), ("db",)], ids=" ".join)
+GROUPS = [(), *(path for path in ALL if path not in LEAVES)]
+
+
+@pytest.mark.parametrize("path", GROUPS, ids=" ".join)
 def test_no_list_of_commands_is_cut_short(path: tuple[str, ...], shell: Shell) -> None:
     shell.environment["COLUMNS"] = "80"
     assert "..." not in shell.run(*path, "--help").partition("Commands:")[2]
@@ -105,6 +115,9 @@ def test_the_examples_work_in_order(shell: Shell, keystore: tuple[Path, Path, st
         known: dict[str, Callable[[], str]] = {
             "$HOLD": lambda: shell.json("hold", "place", "alice", "8", "--to", "bob")["id"],
             "$ENTRY": lambda: shell.json("transfer", "alice", "bob", "1")["id"],
+            "$ID": lambda: sealed_entry(shell),
+            "$SEAL": lambda: shell.json("check", "proof.json")["anchors"][0]["seal_id"],
+            "$ROOT": lambda: shell.json("check", "balance.json")["roots"][0],
             "$CURSOR": lambda: shell.json("changes", "--limit", "1")["cursor"],
             "$ADDRESS": lambda: wallet.address,
             "$PROOF": lambda: signed(shell, "carol", wallet),
