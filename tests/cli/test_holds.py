@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.cli.shell import Shell
 from tests.ledger.support import dump
-
-if TYPE_CHECKING:
-    from tests.cli.shell import Shell
 
 NOBODY = "0x" + "07" * 32
 LATER = "2100-01-31T12:00:00+00:00"
@@ -258,3 +255,29 @@ def test_any_account_id(any_stocked: Shell) -> None:
     assert "5 base units" in any_stocked.fails("hold", "place", name, "4")
     assert any_stocked.json("hold", "place", name, "1")["account_id"] == name
     assert name in any_stocked.run("hold", "list", "--account", name)
+
+
+def test_a_ledger_without_its_pepper_is_only_read(stocked: Shell) -> None:
+    hold_id = place(stocked, "--to", "bob")
+    paid = stocked.json("transfer", "alice", "bob", "1")["id"]
+    stocked.run("account", "freeze", "bob")
+    stocked.run("seal")
+    stocked.run("export", "out")
+    copy = Shell("sqlite:///copy.db")
+    copy.run("import", "out")
+    assert copy.json("hold", "show", hold_id) == stocked.json("hold", "show", hold_id)
+    assert [hold["id"] for hold in copy.json("hold", "list")] == [hold_id]
+    assert copy.json("account", "show", "bob")["status"] == "frozen"
+    before = dump(copy.database)
+    for words in (
+        ["hold", "place", "alice", "1"],
+        ["hold", "place", "alice", "1", "--dry-run"],
+        ["hold", "post", hold_id],
+        ["hold", "void", hold_id],
+        ["reverse", paid],
+        ["account", "reopen", "bob"],
+        ["account", "limit", "bob", "--max-debit", "1", "--max-balance", "1"],
+        ["account", "create", "carol"],
+    ):
+        assert copy.fails(*words).startswith("READ_ONLY: "), words
+    assert dump(copy.database) == before
