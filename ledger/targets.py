@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 
 from ledger import hold_store, store
 from ledger.model import ZERO_HASH
-from ledger.needs import target_of
 from ledger.reads import first_seq_since
-from ledger.requests import Reverse
+from ledger.requests import PostHold, Reverse, VoidHold
 from ledger.rules import MAX_GROUP
 
 if TYPE_CHECKING:
@@ -31,10 +30,8 @@ def find_targets(
 ) -> dict[Hash32, Target]:
     """Return by id what `items` name and what exists."""
     entries = [item.entry for item in items if isinstance(item, Reverse)]
-    named = {target_of(item) for item in items} - {None, *entries}
-    holds = hold_store.find_holds(
-        connection, assets.values(), pepper, sorted(id_ for id_ in named if id_ is not None)
-    )
+    named = {item.hold for item in items if isinstance(item, PostHold | VoidHold)}
+    holds = hold_store.find_holds(connection, assets.values(), pepper, sorted(named))
     found: dict[Hash32, Target] = {hold.id: hold for hold in holds}
     for id_ in entries:
         target = find_entry(connection, assets, pepper, id_)

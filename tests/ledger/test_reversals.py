@@ -21,7 +21,7 @@ from ledger import (
     Rule,
 )
 from ledger.model import ZERO_HASH
-from ledger.requests import Reverse
+from ledger.requests import PostHold, Reverse, VoidHold
 from tests.ledger.support import Anything, accepted, economy, place, unchanged
 
 if TYPE_CHECKING:
@@ -349,3 +349,16 @@ def test_what_reverses_nothing_is_refused(database_url: str, field: str, fields:
         with unchanged(database_url), pytest.raises(FieldError) as refused:
             ledger.reverse(**{"entry": entry, **fields})
         assert refused.value.field == field
+
+
+def test_reversing_a_hold_is_refused_and_leaves_the_hold_to_others(database_url: str) -> None:
+    with economy(database_url, "alice", "bob") as ledger:
+        first, second = (ledger.hold("alice", 10, "bob") for _ in range(2))
+        results = ledger.post_many(
+            [Reverse(first.id), PostHold(first.id), VoidHold(second.id), Reverse(second.id)]
+        )
+        assert [getattr(each, "rule", None) for each in results] == [
+            Rule.UNKNOWN_ENTRY, None, None, Rule.UNKNOWN_ENTRY,
+        ]  # fmt: skip
+        assert ledger.balance("alice").total_staked == 0
+        assert ledger.audit().ok
