@@ -10,7 +10,7 @@ class BridgeError(LedgerError):
 
 
 class ExportFileError(BridgeError):
-    """A file of an export is missing, altered, or not what this version writes."""
+    """A file (of an export, a checkpoint, a proof) is missing, or not what this version writes."""
 
     def __init__(
         self, file: str, message: str, *, line: int | None = None, field: str | None = None

@@ -76,7 +76,7 @@ class Proved:
         """Compare the proof with what the reader knows from elsewhere.
 
         Each of `seals` and `roots` must be one of the proof's; `signer` must have signed the last
-        seal of each anchor.
+        seal of each anchor. Neither seal nor signer says anything of a balance: see `is_sealed`.
 
         Raises:
             ProofError: naming what differs.

@@ -50,7 +50,7 @@ class Evidence:
     batch: Batch
     batch_id: Hash32
     seals: tuple[StatedSeal, ...]
-    """The first has the batch; each names the one before it. May be empty in no proof."""
+    """One or more: the first has the batch, and each names the one before it."""
     signature: SealSignature | None = None
     """Over the id of the last of them."""
 

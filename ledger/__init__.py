@@ -20,6 +20,7 @@ from ledger.errors import (
     RefusedError,
     Rule,
 )
+from ledger.evidence import PastBalance
 from ledger.joined import Joined
 from ledger.ledger import Ledger
 from ledger.links import Link, LinkScheme, link_message, link_typed_data
@@ -89,6 +90,7 @@ __all__ = [
     "Movement",
     "NotFoundError",
     "OpenAccount",
+    "PastBalance",
     "PlaceHold",
     "PostHold",
     "Receipt",

@@ -174,6 +174,16 @@ def look_up(ledger: Ledger, id_: core.Hash32) -> None:
     assert_type(next(accounts), core.Account)
 
 
+def look_back(ledger: Ledger) -> core.SealedBatch | None:
+    past = next(ledger.past_balances(7, "SCI"))
+    assert_type(past, core.PastBalance)
+    assert_type((past.account_id, past.address, past.balance), tuple[str, core.Address, int])
+    ids: Iterator[bytes] = ledger.entry_ids("SCI", 1, last=7)
+    assert_type(next(ids), bytes)
+    assert_type(ledger.batch_until(ledger.last_seal(), "SCI"), core.SealedBatch | None)
+    return ledger.batch_with(7, "SCI")
+
+
 def seal_and_audit(ledger: Ledger) -> None:
     sealed = ledger.seal()
     assert_type(sealed, core.Sealed | None)
