@@ -21,10 +21,10 @@ def quick(kind: type[T]) -> type[T]:
 
     draft = make_dataclass(
         kind.__name__,
-        [(f.name, f.type, field(default=f.default)) for f in fields(kind)],  # type: ignore[arg-type]
+        [(f.name, f.type, field(default=f.default)) for f in fields(kind)],  # type: ignore[arg-type]  # any dataclass
         namespace={"__post_init__": become},
         slots=True,
     )
-    if any(f.default_factory is not MISSING for f in fields(kind)):  # type: ignore[arg-type]
+    if any(f.default_factory is not MISSING for f in fields(kind)):  # type: ignore[arg-type]  # any dataclass
         raise TypeError(f"{kind.__name__} makes defaults of its own")
     return cast("type[T]", draft)

@@ -170,6 +170,6 @@ def test_a_value_made_quickly_is_frozen_like_any_other() -> None:
         repr(Limits(1, 2)),
     )
     with pytest.raises(AttributeError):
-        limits.max_debit = 3  # type: ignore[misc]
+        limits.max_debit = 3  # type: ignore[misc]  # it is frozen
     with pytest.raises(TypeError, match="missing"):
-        quick(Asset)(1)  # type: ignore[call-arg]
+        quick(Asset)(1)  # type: ignore[call-arg]  # too few
