@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from random import Random
 
-    from ledger import Ledger
+    from ledger import Change, Ledger
     from ledger.requests import Item
 
 SYMBOLS: Final = ("SCI", "EUR")
@@ -103,6 +103,18 @@ class Saw:
     head: bytes
 
 
+Told: TypeAlias = tuple[str, str, int, str, int, bytes]
+"""A change: asset, type, time, account, seq, hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """The next page of changes, and where to go on."""
+
+    cursor: str
+    changes: tuple[Told, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Ended:
     """A process that was not killed, and what it had to run again."""
@@ -110,7 +122,7 @@ class Ended:
     retries: int
 
 
-Line: TypeAlias = Ask | Got | Failed | Dropped | Saw | Ended
+Line: TypeAlias = Ask | Got | Failed | Dropped | Saw | Followed | Ended
 
 
 class Log:
@@ -290,6 +302,7 @@ class Worker:
         self._holds: list[Hold] = []
         self._entries: list[Entry] = []
         self._waiting: Ask | None = None
+        self._cursor: str | None = None
         self._number = 0
         for line in read_log(log_path(folder, slot)):
             self._follow(line)
@@ -300,6 +313,8 @@ class Worker:
             self._number, self._waiting = line.number + 1, line
         elif isinstance(line, Got | Dropped):
             self._waiting = None
+        elif isinstance(line, Followed):
+            self._cursor = line.cursor
         if isinstance(line, Got):
             self._remember(line.results)
 
@@ -335,14 +350,17 @@ class Worker:
             self._ask(ledger, ask, is_over)
 
     def _look(self, ledger: Ledger) -> None:
-        """Read where a journal stands."""
+        """Read where a journal stands, or what has changed since the last look."""
         symbol, begun = self._random.choice(SYMBOLS), time.time()
         try:
-            head = ledger.head(symbol)
+            if self._slot % 8:
+                head = ledger.head(symbol)
+                self._say(Saw(symbol, head.seq, bytes(head.head)))
+            else:
+                page = ledger.changes_page(self._cursor, 200)
+                self._say(Followed(page.cursor, tuple(map(told, page.changes))))
         except LedgerError as error:
             self._say(failed(self._number, begun, error))
-        else:
-            self._say(Saw(symbol, head.seq, bytes(head.head)))
 
     def _ask(self, ledger: Ledger, ask: Ask, is_over: Callable[[], bool]) -> None:
         """Ask until there is an answer, or until asking again could do it twice."""
@@ -360,6 +378,13 @@ class Worker:
             else:
                 self._say(Got(ask.number, tuple(results)))
                 return
+
+
+def told(change: Change) -> Told:
+    """Return what tells a change from every other."""
+    seq = change.entry.seq if change.entry else 0
+    hold = bytes(change.hold or b"")
+    return (change.asset, str(change.type), change.timestamp, change.account_id, seq, hold)
 
 
 def failed(number: int, begun: float, error: BaseException) -> Failed:

@@ -43,10 +43,13 @@ from tests.ledger.crashes import (
     Ask,
     Ended,
     Failed,
+    Followed,
     Got,
     Saw,
     answers,
+    log_path,
     read_log,
+    told,
 )
 from tests.ledger.crew import PATIENCE, Config, logs
 from tests.ledger.support import libpq, raw
@@ -133,6 +136,7 @@ class Stored:
         with Ledger.open(url) as ledger, raw(url) as database:
             for symbol in SYMBOLS:
                 self.entries |= {(e.asset, e.seq): e for e in ledger.entries(symbol)}
+            self.changes = [told(change) for change in ledger.changes()]
             self.accounts = {account.account_id: account for account in ledger.accounts()}
             self.keys = {key for (key,) in database.run("SELECT key FROM token_keys")}
             self.holds = {
@@ -246,6 +250,19 @@ def check_turns(stored: Stored, asked: list[tuple[Ask, Got | None]]) -> None:
         assert done[event] <= stored.events[event] <= done[event] + maybe[event]
 
 
+def check_followed(stored: Stored, config: Config) -> None:
+    """Who followed the changes, killed and begun again, was told each of them once, in order."""
+    for slot in range(config.slots):
+        lines = read_log(log_path(Path(config.folder), slot))
+        followed = [each for line in lines if isinstance(line, Followed) for each in line.changes]
+        for symbol in ("", *SYMBOLS):
+            mine = [each for each in followed if each[0] == symbol]
+            assert mine == [each for each in stored.changes if each[0] == symbol][: len(mine)]
+    entries = [(asset, seq) for asset, _, _, _, seq, _ in stored.changes if seq]
+    assert sorted(entries) == sorted(stored.entries)
+    assert len(stored.changes) == len(stored.entries) + sum(stored.events.values())
+
+
 def check_all(config: Config, down: Down) -> str:
     """Compare what every worker was told with what is stored; return the figures."""
     check_errors(config, down)
@@ -258,6 +275,7 @@ def check_all(config: Config, down: Down) -> str:
             check_item(stored, item, result)
             told[type(result).__name__] += 1
     check_turns(stored, asked)
+    check_followed(stored, config)
     lines = [line for path in logs(config) for line in read_log(path)]
     for line in lines:
         if isinstance(line, Saw):
