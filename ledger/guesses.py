@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ledger.results import Receipt
     from ledger.runs import Run
 
-MAX_GUESS = 500
+MAX_GUESS = 300
 """Items in a guess: larger runs are faster by COPY, which needs round trips of its own."""
 
 MAX_CLOCK_AGE = 10_000_000_000
@@ -83,7 +83,7 @@ def _now(clock: tuple[int, int], steady: int) -> int | None:
 def _made(run: Run, symbol: str, known: Known, database_now: int | None) -> Guess | None:
     """Decide on what is known; None if that is not enough, or any item is refused."""
     needed = run.needs.accounts()
-    if database_now is None or not needed <= known.addresses.keys() & known.balances.keys():
+    if database_now is None or not known.has(needed):
         return None
     journal = replace(known.journal)
     now = check_clock(run.clock(), database_now) if run.clock else database_now

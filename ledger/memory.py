@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 from ledger.balances import NOTHING, BalanceState
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ledger.locked import Journal, Locked
     from ledger.model import Address, Status
     from ledger.results import Limits
@@ -47,6 +49,10 @@ class Known:
         for account in locked.changed_accounts.values():
             self.forget(account.account_id)
         self.journal = replace(locked.journals[symbol])
+
+    def has(self, account_ids: Iterable[str]) -> bool:
+        """Tell whether all of `account_ids` are known, at a price that depends on them alone."""
+        return all(each in self.addresses and each in self.balances for each in account_ids)
 
     def forget(self, account_id: str) -> None:
         """Read an account again when it is next needed."""

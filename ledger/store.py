@@ -231,10 +231,10 @@ def write_balances(
 def balance_rows(
     dialect: Dialect, states: Mapping[tuple[int, str], BalanceState], now: int
 ) -> list[Row]:
-    """Return the rows that balances are."""
+    """Return the rows that balances are, sorted: neighbours are stored side by side."""
     return [
         (number, account_id, *map(dialect.from_amount, state), now, now)
-        for (number, account_id), state in states.items()
+        for (number, account_id), state in sorted(states.items())
     ]
 
 
