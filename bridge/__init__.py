@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from bridge.balance_files import BalanceTable, parse_balances
 from bridge.chain import Chain
 from bridge.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from bridge.compare import Mismatch, MismatchKind
@@ -57,6 +58,7 @@ __all__ = [
     "AssetVerified",
     "BalanceLeaf",
     "BalanceProof",
+    "BalanceTable",
     "BalanceTree",
     "BridgeError",
     "Chain",
@@ -104,6 +106,7 @@ __all__ = [
     "dump_proof",
     "export",
     "import_ledger",
+    "parse_balances",
     "parse_proof",
     "prove_consistency",
     "prove_entry",

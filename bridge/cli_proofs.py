@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, ParamSpec, TypeVar
 
 import click
 
+from bridge.balance_files import is_balances, parse_balances
 from bridge.checkpoint import read_checkpoint
 from bridge.console import PATH, connected, fields_json
 from bridge.errors import BridgeError, ProofError, TargetExistsError
 from bridge.proof_anchors import check_on_chain
 from bridge.proof_checks import check_proof
-from bridge.proof_files import dump_proof, read_proof
-from bridge.proof_texts import proved_json, proved_text
+from bridge.proof_files import dump_proof, parse_proof, read_file
+from bridge.proof_texts import balances_json, balances_text, proved_json, proved_text
 from bridge.proofs import SealSignature
 from bridge.proving import BalanceTree, prove_consistency, prove_entry
+from bridge.strict import Place
 from ledger.console import (
     EXIT_DIFFERS,
     Commands,
@@ -186,7 +187,7 @@ def prove_balance(
         )
         proof = balances.prove(account_id, signature=known.signature, open_account=open_account)
     if tree is not None:
-        _create(tree, json.dumps(balances.dump(), separators=(",", ":")).encode() + b"\n")
+        _create(tree, balances.dump())
     _write(file, proof, as_json=as_json)
 
 
@@ -257,6 +258,7 @@ def _write(file: Path, proof: Proof, *, as_json: bool) -> None:
         "evm-ledger check proof.json",
         "evm-ledger check proof.json --expect-seal $SEAL",
         "evm-ledger check balance.json --expect-root $ROOT",
+        "evm-ledger check balances.json",
     ),
 )
 @click.argument("file", type=PATH)
@@ -286,38 +288,76 @@ def check(
 ) -> None:
     """Recompute everything that the proof in FILE states; say what it proves, and against what.
 
+    FILE may also be a whole tree of balances (prove balance --tree): then every node is recomputed,
+    and what all accounts have together is shown.
+
     A proof is worth what you know of its seal, its root or its signer from elsewhere: compare
     them, or give them here. Exit codes: 0 it holds, 1 it does not, 2 it is no proof or the node
     did not tell.
     """
-    wallet = None if signer is None else Address.parse(signer, "signer")
-    ids = [Hash32.parse(text, "expect-seal") for text in seals]
-    known = [Hash32.parse(text, "expect-root") for text in roots]
     if (rpc is None) != (token is None):
         raise FieldError("token", "a chain is compared with --rpc URL and --token ADDRESS")
-    proof = read_proof(file)
+    expected = _Expected(
+        seals=[Hash32.parse(text, "expect-seal") for text in seals],
+        roots=[Hash32.parse(text, "expect-root") for text in roots],
+        signer=None if signer is None else Address.parse(signer, "signer"),
+        rpc=rpc,
+        token=None if token is None else Address.parse(token, "token"),
+    )
+    content, place = read_file(file), Place(file.name)
+    checked = _check_balances if is_balances(content) else _check_proof
     try:
-        proved = check_proof(proof)
-        proved.expect(seals=ids, roots=known, signer=wallet)
-        compared = bool(known or (proved.is_sealed and (ids or wallet)))
-        value, text = proved_json(proved), proved_text(proved)
-        if rpc is not None and token is not None:
-            compared = True
-            value["chain"], line = _on_chain(rpc, token, proved)
-            text += f"\n{line}"
+        value, text = checked(content, place, expected)
     except ProofError as error:
         value = {"ok": False, "what": error.what, "computed": error.computed}
         show({**value, "stated": error.stated}, f"DOES NOT HOLD: {error}", as_json=as_json)
         context.exit(EXIT_DIFFERS)
+    show({"ok": True, **value}, text, as_json=as_json)
+
+
+class _Expected(NamedTuple):
+    """What the reader of a proof knows from elsewhere."""
+
+    seals: list[Hash32]
+    roots: list[Hash32]
+    signer: Address | None
+    rpc: str | None
+    token: Address | None
+
+
+def _check_proof(content: bytes, place: Place, expected: _Expected) -> tuple[dict[str, Any], str]:
+    """Recompute a proof, compare it, and return what it proves, as JSON has it and for people."""
+    proved = check_proof(parse_proof(content, place))
+    proved.expect(seals=expected.seals, roots=expected.roots, signer=expected.signer)
+    value, lines = proved_json(proved), [proved_text(proved)]
+    if expected.rpc is not None and expected.token is not None:
+        value["chain"], line = _on_chain(expected.rpc, expected.token, proved)
+        lines.append(line)
+    known = expected.seals or expected.signer if proved.is_sealed else None
+    compared = bool(expected.roots or known or expected.rpc)
     if not compared:
-        text += f"\n{_UNCOMPARED[proved.is_sealed]}"
-    show({"ok": True, "compared": compared, **value}, text, as_json=as_json)
+        lines.append(_UNCOMPARED[proved.is_sealed])
+    return {"compared": compared, **value}, "\n".join(lines)
 
 
-def _on_chain(rpc: str, token: str, proved: Proved) -> tuple[dict[str, Any], str]:
+def _check_balances(
+    content: bytes, place: Place, expected: _Expected
+) -> tuple[dict[str, Any], str]:
+    """Recompute a whole tree of balances, compare its root, and return what it shows."""
+    if expected.seals or expected.signer or expected.rpc:
+        raise FieldError("expect-root", "a tree of balances is compared by its root alone")
+    table = parse_balances(content, place)
+    for root in expected.roots:
+        if root != table.root:
+            raise ProofError("the root", str(root), str(table.root))
+    lines = [balances_text(table), *([] if expected.roots else [_UNCOMPARED[False]])]
+    return {"compared": bool(expected.roots), **balances_json(table)}, "\n".join(lines)
+
+
+def _on_chain(rpc: str, token: Address, proved: Proved) -> tuple[dict[str, Any], str]:
     """Compare a proof with a chain; return what was found, as JSON has it and for people."""
     with connected(rpc, None) as chain:
-        found = check_on_chain(chain, proved, Address.parse(token, "token"))
+        found = check_on_chain(chain, proved, token)
     value = fields_json(found)
     value["later"] = [str(id_) for id_ in found.later]
     place = f"block {found.block_number} of chain {found.chain_id}"

@@ -55,6 +55,7 @@ CONSISTENCY: Final = "evm-ledger/consistency-proof/1"
 MAX_BYTES: Final = 2**24
 """No proof is larger: the longest path has 64 hashes, and seals are few."""
 MAX_PATH: Final = 256
+_MAX_READ: Final = 2**31
 MAX_SEALS: Final = 10_000
 
 _HALF_ORDER: Final = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
@@ -266,13 +267,16 @@ def read_proof(path: Path) -> Proof:
     Raises:
         ExportFileError: there is no file, or it is no proof as this program writes it.
     """
-    place = Place(path.name)
+    return parse_proof(read_file(path), Place(path.name))
+
+
+def read_file(path: Path) -> bytes:
+    """Return what is in a file. Raises ExportFileError."""
     try:
         with path.open("rb") as file:
-            text = file.read(MAX_BYTES + 1)
+            return file.read(_MAX_READ)
     except OSError as error:
-        raise place.error(f"cannot be read ({error.strerror})") from None
-    return parse_proof(text, place)
+        raise Place(path.name).error(f"cannot be read ({error.strerror})") from None
 
 
 def parse_proof(text: bytes, place: Place | None = None) -> Proof:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 from bridge.proofs import BalanceProof, EntryProof
 from ledger.amounts import format_amount
 from ledger.model import ZERO_ADDRESS, Address
-from ledger.views import one_line, time_text
+from ledger.views import counted, one_line, time_text
 
 if TYPE_CHECKING:
+    from bridge.balance_files import BalanceTable
     from bridge.proof_checks import Anchor, Proved
     from bridge.proofs import ConsistencyProof, Opening
 
@@ -123,6 +124,33 @@ def _own_json(proved: Proved) -> dict[str, Any]:
             "seq": proof.evidence.batch.last_seq,
         }
     return {"old_seq": proof.old.batch.last_seq, "seq": proof.new.batch.last_seq}
+
+
+def balances_text(table: BalanceTable) -> str:
+    """Return what a whole tree of balances shows, in lines."""
+    first = table.leaves[0]
+    have = f"{counted(len(table.leaves), 'account')} with {table.total} base units together"
+    return "\n".join(
+        (
+            f"{have}, each once, as token {first.token} on chain {first.chain_id}",
+            f"  root    {table.root} of the balances",
+            f"  batch   {first.batch_id}",
+        )
+    )
+
+
+def balances_json(table: BalanceTable) -> dict[str, Any]:
+    """Return the same as JSON has it."""
+    first = table.leaves[0]
+    return {
+        "kind": "balances",
+        "accounts": len(table.leaves),
+        "total": str(table.total),
+        "token": str(first.token),
+        "chain_id": str(first.chain_id),
+        "batch_id": str(first.batch_id),
+        "roots": [str(table.root)],
+    }
 
 
 def _anchor_json(anchor: Anchor) -> dict[str, Any]:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from bridge.artifacts import token_address
+from bridge.balance_files import dump_balances
 from bridge.errors import BridgeError, ProofError
 from bridge.files import placeholder_address
 from bridge.oz_tree import StandardTree
 from bridge.proof_checks import check_proof
 from bridge.proof_files import MAX_SEALS
 from bridge.proofs import (
-    BALANCE_TYPES,
     BalanceLeaf,
     BalanceProof,
     ConsistencyProof,
@@ -205,18 +206,18 @@ class BalanceTree:
             BridgeError: it had nothing.
         """
         account = self._ledger.account(account_id)
-        positions = {leaf.account: position for position, leaf in enumerate(self.leaves)}
-        if account.address not in positions:
+        position = bisect_left(self.leaves, account.address, key=lambda leaf: leaf.account)
+        leaf = self.leaves[position] if position < len(self.leaves) else None
+        if leaf is None or leaf.account != account.address:
             number = self.batch.batch.number
             raise BridgeError(
                 f"{account_id} had no {self._asset.symbol} after batch {number}: there is nothing "
                 "to prove"
             )
-        position = positions[account.address]
         proof = BalanceProof(
             ledger_id=self._ledger.identity.ledger_id,
             asset=_terms(self._asset),
-            leaf=self.leaves[position],
+            leaf=leaf,
             account=_opening(self._ledger, account.account_id) if open_account else None,
             path=tuple(map(Hash32, self.tree.proof(position))),
             root=self.root,
@@ -224,9 +225,9 @@ class BalanceTree:
         )
         return _checked(proof)
 
-    def dump(self) -> dict[str, Any]:
-        """Return the tree as OpenZeppelin's `StandardMerkleTree.load` reads it."""
-        return self.tree.dump(BALANCE_TYPES, [leaf.texts() for leaf in self.leaves])
+    def dump(self) -> bytes:
+        """Return the tree as a file of JSON, which `StandardMerkleTree.load` reads parsed."""
+        return dump_balances(self.tree, self.leaves)
 
 
 def last_seal(ledger: Ledger) -> int:

@@ -66,6 +66,21 @@ def test_a_balance_is_proved(proved: Shell) -> None:
     assert (again["chain_id"], again["token"].lower()) == ("1", STRANGER)
 
 
+def test_all_balances_are_recomputed(proved: Shell) -> None:
+    root = proved.json("check", "balance.json")["roots"][0]
+    said = nowhere().run("check", "balances.json")
+    assert said.startswith(f"2 accounts with {1005 * 10**18} base units together, each once, as ")
+    assert said.endswith("no seal has it\n")
+    found = nowhere().json("check", "balances.json", "--expect-root", root)
+    assert (found["compared"], found["total"]) == (True, str(1005 * 10**18))
+    assert "the root is 0x" in nowhere().run(
+        "check", "balances.json", "--expect-root", NOTHING, code=1
+    )
+    text = Path("balances.json").read_text(encoding="utf-8")
+    Path("balances.json").write_text(text.replace('"9975', '"8975'), encoding="utf-8")
+    assert "the tree is another" in nowhere().run("check", "balances.json", code=1)
+
+
 def test_growth_is_proved(proved: Shell) -> None:
     del proved
     said = nowhere().run("check", "growth.json")
@@ -165,7 +180,9 @@ def test_nothing_is_overwritten(proved: Shell) -> None:
     ("words", "says"),
     [
         (("check", "nothing.json"), "nothing.json: cannot be read"),
-        (("check", "balances.json"), "is no proof that this version"),
+        (("check", "key.json"), "is no proof that this version"),
+        (("check", "balances.json", "--signer", STRANGER), "compared by its root alone"),
+        (("check", "balances.json", "--expect-seal", NOTHING), "compared by its root alone"),
         (("check", "entry.json", "--expect-seal", "0x12"), "expect-seal"),
         (("check", "entry.json", "--rpc", "http://127.0.0.1:1"), "--rpc URL and --token ADDRESS"),
         (("check", "entry.json", "--token", STRANGER), "--rpc URL and --token ADDRESS"),
@@ -177,6 +194,7 @@ def test_nothing_is_overwritten(proved: Shell) -> None:
     ],
 )
 def test_what_cannot_be_done(proved: Shell, words: tuple[str, ...], says: str) -> None:
+    Path("key.json").write_text("{}", encoding="utf-8")
     assert says in proved.fails(*words)
     assert not Path("new.json").exists()
 
