@@ -277,6 +277,10 @@ def driven(connection: Connection, sql: str) -> Iterator[Any]:
         raise DBAPIError.instance(
             sql, None, error, kind, connection_invalidated=lost, dialect=connection.dialect
         ) from error
+    except BaseException as error:
+        if not isinstance(error, Exception) and isinstance(driver, psycopg.Connection):
+            connection.invalidate(error)  # Ctrl-C: nobody knows what the server is doing for us
+        raise
 
 
 @contextmanager
