@@ -103,19 +103,18 @@ def prove_consistency(
 ) -> ConsistencyProof:
     """Return the proof that an asset's journal only grew from seal `old_seal` to `new_seal`.
 
-    The last seal unless another is named; `signature` is over the new one's id.
+    The seal of the last batch unless another is named; `signature` is over the new one's id.
 
     Raises:
         BridgeError: a seal is not there, or nothing of the asset is in one and not in the other.
         CorruptError: what is stored does not give a proof: run `evm-ledger audit`.
     """
     counted = ledger.asset(asset)
-    new_seal = last_seal(ledger) if new_seal is None else new_seal
     old, new = (_batch_until(ledger, counted, seal) for seal in (old_seal, new_seal))
     if old.batch.number >= new.batch.number:
         raise BridgeError(
-            f"{counted.symbol} has no batch after seal {old_seal} up to seal {new_seal}: "
-            "name seals between which it grew"
+            f"{counted.symbol} has no batch after seal {old_seal}, or none up to the new one: name "
+            "seals between which it grew"
         )
     ranges = consistency_ranges(old.batch.last_seq, new.batch.last_seq)
     proof = ConsistencyProof(
@@ -153,7 +152,6 @@ class BalanceTree:
             CorruptError: the balances are not the supply: run `evm-ledger audit`.
         """
         counted = ledger.asset(asset)
-        seal = last_seal(ledger) if seal is None else seal
         self.batch = _batch_until(ledger, counted, seal)
         self._ledger = ledger
         self._asset = counted
@@ -271,11 +269,13 @@ def _opening(ledger: Ledger, account_id: str) -> Opening | None:
     return Opening(account.account_id, account.blind, account.registrar)
 
 
-def _batch_until(ledger: Ledger, asset: Asset, seal: int) -> SealedBatch:
-    """Return the last batch of `asset` up to `seal`, which must be there."""
-    batch = ledger.batch_until(seal, asset.symbol)
+def _batch_until(ledger: Ledger, asset: Asset, seal: int | None) -> SealedBatch:
+    """Return the last batch of `asset`, up to `seal` if one is named; it must be there."""
+    last = last_seal(ledger)
+    batch = ledger.batch_until(last if seal is None else seal, asset.symbol)
     if batch is None:
-        raise BridgeError(f"no entry of {asset.symbol} is sealed up to seal {seal}")
+        until = "yet: run `evm-ledger seal`" if seal is None else f"up to seal {seal}"
+        raise BridgeError(f"no entry of {asset.symbol} is sealed {until}")
     return batch
 
 

@@ -166,6 +166,7 @@ def test_growth_is_proved_between_all_seals(sqlite_url: str) -> None:
         (lambda book, _: prove_consistency(book, 1, 1, "SCI"), "name seals between"),
         (lambda book, _: prove_consistency(book, 2, 1, "SCI"), "name seals between"),
         (lambda book, _: prove_consistency(book, 1, 99, "SCI"), "no seal 99"),
+        (lambda book, _: prove_consistency(book, 99, None, "SCI"), "name seals between"),
     ],
 )
 def test_what_cannot_be_proved(book: Ledger, ask: Any, says: str) -> None:  # noqa: ANN401 (a lambda)
@@ -534,6 +535,21 @@ def test_a_balance_is_of_one_batch(book: Ledger) -> None:
     assert check_proof(new).kind == ProofKind.BALANCE
     with pytest.raises(ProofError, match="the leaf's batch"):
         check_proof(replace(new, evidence=old.evidence))
+
+
+def test_a_proof_has_no_more_seals_than_it_needs(sqlite_url: str) -> None:
+    with small_ledger(sqlite_url) as ledger:
+        for _ in range(3):
+            ledger.mint("alice", 1, asset="SCI")
+            ledger.seal()
+        balance = BalanceTree(ledger, "GOLD").prove("alice")
+        growth = prove_consistency(ledger, 1, asset="GOLD")
+        for part in (balance.evidence, growth.old, growth.new):
+            assert len(part.seals) == 1
+        assert balance.evidence.seals[0].seal.number == 2
+        later = BalanceTree(ledger, "GOLD", seal=5).prove("alice")
+        assert [it.seal.number for it in later.evidence.seals] == [2, 3, 4, 5]
+        assert later.root == balance.root
 
 
 def test_a_checkpoint_reaches_over_many_seals(sqlite_url: str) -> None:

@@ -129,6 +129,20 @@ def test_an_altered_proof(proved: Shell) -> None:
     assert "is not written as this program writes it" in nowhere().fails("check", "entry.json")
 
 
+def test_no_word_of_a_ledger_makes_a_line_of_its_own(stocked: Shell) -> None:
+    stocked.run("seal")
+    forged = f"x\n  seal    {NOTHING} (number 9), signed by {STRANGER}\x1b[2K"
+    entry = ("mint", "bob", "1", "--reason", forged, "--memo", forged, "--reference-id", forged)
+    id_ = stocked.json(*entry)["id"]
+    stocked.run("seal")
+    stocked.run("prove", "entry", id_, "entry.json")
+    said = nowhere().run("check", "entry.json")
+    seals = [line for line in said.splitlines() if line.startswith("  seal")]
+    assert len(seals) == 1
+    assert STRANGER not in seals[0]
+    assert "\x1b" not in said
+
+
 def test_what_stays_private(proved: Shell) -> None:
     id_ = proved.json("statement", "alice")[-1]["id"]
     proved.run("prove", "entry", id_, "private.json", "--private")
