@@ -149,6 +149,12 @@ class Change:
     position: Position = field(kw_only=True, repr=False, compare=False)
 
     @property
+    def number(self) -> int:
+        """Of an event: (asset, number) names it for ever. 0 for an entry, which has an id."""
+        place = self.position.place
+        return 0 if self.entry or place is None else place.number
+
+    @property
     def cursor(self) -> str:
         """Where to go on after this change: `changes(after=...)`."""
         return self.position.cursor()

@@ -122,6 +122,7 @@ def change_json(asset: Asset | None, change: Change) -> dict[str, object]:
     return {
         "type": str(change.type),
         "asset": change.asset or None,
+        "number": change.number or None,
         "time": time_text(change.timestamp),
         "timestamp": str(change.timestamp),
         "account_id": change.account_id or None,

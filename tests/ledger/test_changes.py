@@ -22,7 +22,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import make_url
 
-from ledger import Change, ChangeType, FieldError, Hash32, Ledger, Movement, OpenAccount
+from ledger import (
+    Change,
+    ChangeType,
+    FieldError,
+    Hash32,
+    Ledger,
+    Movement,
+    OpenAccount,
+    SetLimits,
+)
 from ledger.changes import Place, Position, parse_position
 from ledger.hashing import keccak
 from ledger.posting import post
@@ -453,6 +462,23 @@ def test_readers_miss_nothing_while_processes_and_threads_write(database_url: st
         assert told(found) == stored(database_url)
         named = [c.account_id for c in found if c.type == ChangeType.ACCOUNT_CREATED]
         assert len(named) == len(set(named)) == len(list(ledger.accounts()))
+
+
+def test_an_event_is_named_by_its_number_alone(database_url: str) -> None:
+    with economy(database_url, "alice") as ledger:
+        limits = [SetLimits("alice", max_debit=most) for most in (1, 2, 3)]
+        ledger.post_many([OpenAccount("x", 0), OpenAccount("y", 0), *limits])
+        told = [change for change in ledger.changes() if not change.entry]
+        last = told[-3:]
+        assert len({(change.asset, change.type, change.timestamp) for change in last}) == 1
+        assert len({(change.asset, change.number) for change in told}) == len(told)
+        assert {change.number for change in ledger.changes() if change.entry} == {0}
+        ledger.create_account("z", 0)  # which changes the cursor after each of them
+        again = [change for change in ledger.changes_page(limit=1_000).changes if not change.entry]
+        names = [(change.asset, change.number) for change in again]
+        assert [(change.asset, change.number) for change in told if change.asset] == [
+            name for name in names if name[0]
+        ]
 
 
 def test_an_account_is_told_before_what_names_it(database_url: str) -> None:

@@ -149,7 +149,7 @@ def read_changes(ledger: Ledger, after: str) -> str:
         assert_type((change.asset, change.account_id), tuple[str, str])
         assert_type((change.entry, change.hold), tuple[core.Entry | None, core.Hash32 | None])
         assert_type(change.details["amount"], int | str | None)
-        assert_type(change.time, datetime)
+        assert_type((change.number, change.time), tuple[int, datetime])
     return next(changes).cursor
 
 
