@@ -72,7 +72,6 @@ def place_hold(locked: Locked, item: PlaceHold) -> Receipt:
     journal = locked.journals[symbol]
     number = journal.events + 1
     blind = Hash32(hold_blind(locked.pepper, journal.asset.id, number))
-    words = HoldWords(journal.asset.id, number, from_, to, item.amount, now, item.expiry, b"")
     hold = Hold(
         asset=symbol,
         number=number,
@@ -94,7 +93,7 @@ def place_hold(locked: Locked, item: PlaceHold) -> Receipt:
         idempotency_key=item.idempotency_key,
         blind=blind,
     )
-    hold = replace(hold, id=id_of_hold(locked.domain, words, hold))
+    hold = replace(hold, id=id_of_hold(locked.domain, journal.asset.id, hold))
     locked.set_staked(place, item.amount)
     locked.put_hold(hold)
     locked.new_holds.add(hold.id)
@@ -111,8 +110,11 @@ def place_hold(locked: Locked, item: PlaceHold) -> Receipt:
     return Receipt(hold=hold)
 
 
-def id_of_hold(domain: bytes, words: HoldWords, hold: Hold) -> Hash32:
-    """Return the id of a hold from its words (whose `ref` is ignored) and its texts."""
+def id_of_hold(domain: bytes, asset: bytes, hold: Hold) -> Hash32:
+    """Return the id of a hold of the asset with that id, from all else that it is.
+
+    Where it names nobody, `to` is the holder, who cannot be named: zero would be the issuer.
+    """
     metadata = Metadata(
         hold.reason,
         hold.reference_type,
@@ -122,7 +124,17 @@ def id_of_hold(domain: bytes, words: HoldWords, hold: Hold) -> Hash32:
         kind=Kind.HOLD,
         blind=hold.blind,
     )
-    return hold_id(domain, replace(words, ref=metadata_ref(metadata)))
+    words = HoldWords(
+        asset,
+        hold.number,
+        hold.from_address,
+        hold.to_address if hold.to_account else hold.from_address,
+        hold.amount,
+        hold.created_at,
+        hold.expires_at or 0,
+        metadata_ref(metadata),
+    )
+    return hold_id(domain, words)
 
 
 def post_hold(locked: Locked, item: PostHold) -> Receipt:

@@ -174,7 +174,7 @@ class EntryWords(NamedTuple):
 class HoldWords:
     """The eight words of a hold, as EIP-712 hashes them; times in microseconds UTC.
 
-    `to` is zero where the hold names nobody, `expiry` is zero where it never expires.
+    `to` is `from_` where the hold names nobody, `expiry` is zero where it never expires.
     """
 
     asset: bytes

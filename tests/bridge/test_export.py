@@ -122,7 +122,8 @@ def test_the_id_of_a_hold_is_what_a_wallet_makes_of_its_row(standing_export: Pat
         }  # fmt: skip
         message = {
             "asset": ids[row["asset"]], "number": row["number"], "from": row["from_address"],
-            "to": row["to_address"], "amount": int(row["amount"]), "timestamp": row["created_at"],
+            "to": row["to_address" if row["to_account"] else "from_address"],
+            "amount": int(row["amount"]), "timestamp": row["created_at"],
             "expiry": row["expires_at"] or 0,
             "ref": in_ledger(LEDGER_ID, "Metadata", metadata).body,
         }  # fmt: skip

@@ -26,7 +26,7 @@ from ledger.hold_rules import TRANSITIONS, Act
 from ledger.posting import MAX_SWEEP
 from ledger.requests import PlaceHold, PostHold, VoidHold
 from ledger.times import moment_of
-from tests.ledger.support import START, Anything, accepted, economy, raw, unchanged
+from tests.ledger.support import START, Anything, accepted, attacker, economy, raw, unchanged
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -676,3 +676,17 @@ def test_a_hold_of_the_same_run_has_no_id_yet(database_url: str) -> None:
         assert isinstance(early, RefusedError)
         assert early.rule == Rule.UNKNOWN_HOLD
         assert ledger.post_hold(foreseen.id, to_account="bob").cause == foreseen.id
+
+
+@pytest.mark.parametrize(("named", "forged"), [("system", None), ("", "system")])
+def test_a_burn_set_aside_is_not_a_hold_for_anybody(
+    database_url: str, named: str, forged: str | None
+) -> None:
+    """The issuer's address is zero; who is named by nobody must not hash as the issuer."""
+    with economy(database_url, "alice") as ledger:
+        ledger.hold("alice", 5, named)
+        with attacker(database_url) as database:
+            database.run("UPDATE token_holds SET to_account = ?", forged)
+        found = ledger.audit().finding
+        assert found is not None
+        assert (found.table, found.what) == ("token_holds", "id")
