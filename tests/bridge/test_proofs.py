@@ -391,6 +391,14 @@ def _domain(ledger_id: bytes) -> Hash32:
     return Hash32(ledger_domain(ledger_id))
 
 
+def test_an_entry_of_another_asset_is_in_no_batch_of_this_one(proofs: dict[str, Proof]) -> None:
+    proof = of_entry(proofs)
+    entry = proof.entry._replace(asset=bytes(32))
+    id_ = entry_id(_domain(proof.ledger_id), entry)
+    with pytest.raises(ProofError, match="the entry's asset"):
+        check_proof(replace(proof, entry=entry, entry_id=id_))
+
+
 @OF_EACH_KIND
 def test_a_proof_is_of_one_ledger_and_one_asset(kind: str, proofs: dict[str, Proof]) -> None:
     proof = proofs[kind]
