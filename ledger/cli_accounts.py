@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from ledger.cli_arguments import dry_run_option, one_asset, read_hex, show_done
+from ledger.cli_arguments import dry_run_option, one_asset, post_one, read_hex, show_done
 from ledger.cli_standing import STANDING
 from ledger.console import (
     Commands,
@@ -24,6 +24,7 @@ from ledger.console import (
 from ledger.errors import FieldError
 from ledger.links import MAX_SIGNATURE, Link, LinkScheme, link_message, link_typed_data
 from ledger.model import ISSUER, Address, Hash32, Status
+from ledger.requests import OpenAccount
 from ledger.views import account_json, balance_json, kind_of
 
 if TYPE_CHECKING:
@@ -109,18 +110,15 @@ def account_create(
             if initial_balance is not None:
                 balance = counted.parse(initial_balance, "initial_balance")
         address, link = _given(ledger, account_id, ask_wallet, **proof)
-        account = ledger.create_account(
-            account_id,
-            balance,
-            asset=symbol,
-            idempotency_key=key,
-            address=address,
-            link=link,
-            dry_run=dry_run,
-        )
-        text = f"account {account.account_id}  address {account.address}"
-        done = f"created: {text}"
-        show_done(account_json(account), text, done=done, dry_run=dry_run, as_json=as_json)
+        item = OpenAccount(account_id, balance, symbol, key, address, link)
+        receipt = post_one(ledger, item, dry_run=dry_run)
+        assert receipt.account is not None  # noqa: S101 (for mypy: it was created)
+        account = receipt.account
+        line = f"account {account.account_id}  address {account.address}"
+        again = " (already created with this key)" if receipt.repeated else ""
+        value = {**account_json(account), "repeated": receipt.repeated}
+        done = f"{'already ' if receipt.repeated else ''}created: {line}"
+        show_done(value, f"{line}{again}", done=done, dry_run=dry_run, as_json=as_json)
 
 
 def _given(

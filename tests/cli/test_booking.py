@@ -104,7 +104,7 @@ def test_accounts(any_stocked: Shell) -> None:
     listed = any_stocked.json("account", "list")
     assert [account["account_id"] for account in listed] == [own, "alice", "bob", "system"]
     assert set(created) == {
-        "account_id", "address", "derived", "registrar", "created_at", "status", "link",
+        "account_id", "address", "derived", "registrar", "created_at", "status", "link", "repeated",
     }  # fmt: skip
     assert (created["status"], created["link"]) == ("open", None)
     shown = any_stocked.json("account", "show", "bob")
@@ -124,7 +124,11 @@ def test_an_account_without_anything(stocked: Shell) -> None:
 
 def test_creating_an_account_with_a_key_happens_once(stocked: Shell) -> None:
     first = stocked.json("account", "create", "carol", "--key", "k")
-    assert stocked.json("account", "create", "carol", "--key", "k") == first
+    assert first["repeated"] is False
+    again = stocked.json("account", "create", "carol", "--key", "k")
+    assert again == {**first, "repeated": True}
+    said = stocked.run("account", "create", "carol", "--key", "k")
+    assert said.strip().endswith("(already created with this key)")
     assert "KEY_REUSED" in stocked.fails("account", "create", "dave", "--key", "k")
 
 
