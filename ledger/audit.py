@@ -6,6 +6,7 @@ place (balances, heads), is read in one snapshot at the end.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -13,11 +14,11 @@ from sqlalchemy import select, text
 
 from ledger import check_store, store
 from ledger.addresses import pepper_check
-from ledger.audit_accounts import AccountEventAudit, check_row, missing_account
+from ledger.audit_accounts import AccountEventAudit, check_row
+from ledger.audit_entries import EntryAudit
 from ledger.audit_events import EventAudit
 from ledger.balances import NOTHING, BalanceState
 from ledger.checks import (
-    UNREADABLE,
     Finding,
     FoundError,
     JournalCheck,
@@ -25,7 +26,6 @@ from ledger.checks import (
     check_groups,
     readable,
     same,
-    unreadable,
 )
 from ledger.encoding import ledger_domain
 from ledger.model import ISSUER, ZERO_ADDRESS, Address
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from ledger.results import Asset, Entry, SealedBatch
+    from ledger.results import Asset, SealedBatch
     from ledger.transactions import Transactions
 
 PAGE = 5_000
@@ -121,6 +121,7 @@ class _Audit:
     accounts: int = 0
     journals: dict[str, JournalCheck] = field(default_factory=dict)
     batches: dict[str, BatchCheck] = field(default_factory=dict)
+    entries: dict[str, EntryAudit] = field(default_factory=dict)
     events: dict[str, EventAudit] = field(default_factory=dict)
     account_events: AccountEventAudit = field(default_factory=AccountEventAudit)
     seals: SealCheck = field(default_factory=lambda: SealCheck(b""))
@@ -181,6 +182,14 @@ class _Audit:
                     check_asset(asset)
                 self.journals[symbol] = JournalCheck(self.domain, asset)
                 self.batches[symbol] = BatchCheck(self.domain, asset, self._stored_batches(asset))
+                self.entries[symbol] = EntryAudit(
+                    self.journals[symbol],
+                    self.batches[symbol],
+                    self.ledger_id,
+                    self.pepper,
+                    self.registrar,
+                    self.expect_heads.get(symbol),
+                )
                 self.events[symbol] = EventAudit(connection, self.domain, self.pepper, asset)
 
     def _check_accounts(self) -> None:
@@ -215,68 +224,15 @@ class _Audit:
             same("token_ledger", row, "cause", "one that no other entry has", "that of another")
 
     def _check_page(self, check: JournalCheck) -> int:
-        """Check the next page of a journal in a transaction of its own; return its size."""
+        """Check the next page of a journal in transactions of its own; return its size."""
+        walk = self.entries[check.asset.symbol]
         with self.transactions.reading() as connection:
-            entries = self._page(connection, check)
-            strays = store.wrong_origins(connection, check.asset, check.seq, PAGE)
-            lost = _lost_keys(connection, check, entries)
-        self._check_entries(check, entries, strays)
-        _refuse_lost(lost)
+            page = walk.read(connection, PAGE)
+        special = walk.check(page, self.transactions.reading)
+        self.progress(len(page.rows))
         with self.transactions.reading() as connection:
-            self.events[check.asset.symbol].take(connection, entries, check.seq)
-        return len(entries)
-
-    def _check_entries(
-        self, check: JournalCheck, entries: list[Entry], wrong_origins: Mapping[int, str]
-    ) -> None:
-        """Check entries that follow what was checked, and the batches that they fill."""
-        symbol = check.asset.symbol
-        expected = self.expect_heads.get(symbol)
-        for entry in entries:
-            try:
-                check.check(entry)
-            except FoundError as found:
-                raise (
-                    missing_account(check, entry, self.ledger_id, self.pepper, self.registrar)
-                    or found
-                ) from None
-            except UNREADABLE as error:
-                raise unreadable("token_ledger", f"{symbol}/{check.seq + 1}", error) from None
-            if entry.seq in wrong_origins:
-                found_origin = wrong_origins[entry.seq]
-                same("token_ledger", f"{symbol}/{entry.seq}", "origin", entry.origin, found_origin)
-            self.batches[symbol].check(entry)
-            if expected is not None and entry.seq == expected[0]:
-                same("token_ledger", f"{symbol}/{entry.seq}", "head", expected[1], check.head)
-        if entries:
-            self.progress(len(entries))
-
-    def _page(self, connection: Connection, check: JournalCheck) -> list[Entry]:
-        """Read the next page; a row that cannot even be read is the finding."""
-        rest = "AND e.seq > ? ORDER BY e.seq LIMIT ?"
-        try:
-            with readable("token_ledger"):
-                return store.select_entries(
-                    connection, check.asset, self.pepper, rest, check.seq, PAGE
-                )
-        except FoundError:
-            return self._row_by_row(connection, check)
-
-    def _row_by_row(self, connection: Connection, check: JournalCheck) -> list[Entry]:
-        """Return the rows before the first that cannot be read; stop if that is the next one."""
-        read: list[Entry] = []
-        while True:
-            seq = check.seq + len(read) + 1
-            rest = "AND e.seq = ?"
-            try:
-                with readable("token_ledger", f"{check.asset.symbol}/{seq}"):
-                    read.append(
-                        store.select_entries(connection, check.asset, self.pepper, rest, seq)[0]
-                    )
-            except FoundError:
-                if read:
-                    return read
-                raise
+            self.events[check.asset.symbol].take(connection, special, check.seq)
+        return len(page.rows)
 
     def _stored_batches(self, asset: Asset) -> Iterator[SealedBatch]:
         """Return the stored batches of `asset`, a page at a time."""
@@ -292,12 +248,11 @@ class _Audit:
 
     def _check_rest(self, connection: Connection, check: JournalCheck) -> None:
         """Check in one snapshot what is left of a journal, its head and its balances."""
-        while entries := self._page(connection, check):
-            strays = store.wrong_origins(connection, check.asset, check.seq, PAGE)
-            lost = _lost_keys(connection, check, entries)
-            self._check_entries(check, entries, strays)
-            _refuse_lost(lost)
-            self.events[check.asset.symbol].take(connection, entries, check.seq)
+        walk = self.entries[check.asset.symbol]
+        while (page := walk.read(connection, PAGE)).rows:
+            special = walk.check(page, lambda: nullcontext(connection))
+            self.progress(len(page.rows))
+            self.events[check.asset.symbol].take(connection, special, check.seq)
         check.end_group()
         symbol = check.asset.symbol
         self._check_head(connection, check)
@@ -328,7 +283,8 @@ class _Audit:
 
     def _check_balances(self, connection: Connection, check: JournalCheck) -> None:
         """Compare every stored balance with the running one, and the sum with the supply."""
-        symbol, left = check.asset.symbol, dict(check.states)
+        symbol, left = check.asset.symbol, check.states
+        supply = left.get(ISSUER, NOTHING).balance
         events = self.events[symbol].check
         staked = events.staked()
         left = dict.fromkeys(events.limits, NOTHING) | left
@@ -351,20 +307,7 @@ class _Audit:
             total += 0 if row.account_id == ISSUER else row.balance
         for account_id in left:
             same("token_balances", f"{symbol}/{account_id}", "row", "there", "missing")
-        supply = check.states.get(ISSUER, NOTHING).balance
         same("token_balances", f"{symbol}/{ISSUER}", "balance", total, supply)
-
-
-def _lost_keys(connection: Connection, check: JournalCheck, entries: list[Entry]) -> list[str]:
-    """Return the first key of `entries` that is not kept as having made its entry."""
-    last = check.seq + len(entries)
-    return store.lost_keys(connection, check.asset, check.seq, last)
-
-
-def _refuse_lost(keys: list[str]) -> None:
-    """Refuse a key that is not kept: its request would be posted twice. Raises FoundError."""
-    for key in keys:
-        raise FoundError(Finding("token_keys", key, "made", "its entry", "another, or missing"))
 
 
 def _check_strays(connection: Connection) -> None:

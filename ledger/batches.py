@@ -93,15 +93,29 @@ def make_batch(
     domain: bytes, asset: Asset, end: BatchEnd, entries: Sequence[Entry], seal: int
 ) -> SealedBatch:
     """Return the batch of `entries`, which follow `end`."""
-    frontier = end.frontier.extend(entry.id for entry in entries)
-    payload = encode_payload(records_of(entries))
+    ids = [entry.id for entry in entries]
+    return batch_of(domain, asset, end, ids, records_of(entries), entries[-1].head, seal)
+
+
+def batch_of(  # noqa: PLR0917 (as make_batch, without entries)
+    domain: bytes,
+    asset: Asset,
+    end: BatchEnd,
+    ids: Sequence[bytes],
+    records: Sequence[Record],
+    head: Hash32,
+    seal: int,
+) -> SealedBatch:
+    """Return the batch of the entries with `ids`, which follow `end` up to `head`."""
+    frontier = end.frontier.extend(ids)
+    payload = encode_payload(records)
     batch = Batch(
         asset=asset.id,
         number=end.number + 1,
         first_seq=end.last_seq + 1,
-        last_seq=entries[-1].seq,
+        last_seq=end.last_seq + len(ids),
         prev_head=end.head,
-        new_head=entries[-1].head,
+        new_head=head,
         tree_root=Hash32(frontier.root()),
         payload_hash=Hash32(keccak(payload)),
     )

@@ -9,10 +9,11 @@ from ledger import hold_store
 from ledger.amounts import check_uint
 from ledger.checks import FoundError, readable
 from ledger.details import IMPORTED
-from ledger.dialects import dialect_of
+from ledger.dialects import Row, dialect_of
 from ledger.locked import Event
 from ledger.model import ZERO_HASH
 from ledger.reversal_checks import Original
+from ledger.row_checks import ROW_COLUMNS, usable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from ledger.results import Asset, Hold
+
+_AMOUNTS = {"amount", "balance_after_from", "balance_after_to"}
 
 _MARKS = 500
 """Values in one list of a query."""
@@ -133,6 +136,22 @@ def read_volume(connection: Connection, asset: Asset) -> dict[int, tuple[object,
 
 
 # --- entries -----------------------------------------------------------------------------------
+
+
+def read_rows(connection: Connection, asset: Asset, after: int, most: int) -> list[Row]:
+    """Return at most `most` rows of entries after `after`, with the columns of `row_checks`."""
+    dialect = dialect_of(connection)
+    columns = ", ".join(dialect.amount_of(c) if c in _AMOUNTS else c for c in ROW_COLUMNS)
+    sql = f"SELECT {columns} FROM token_ledger WHERE asset = ? AND seq > ? ORDER BY seq LIMIT ?"  # noqa: S608 (our own names)
+    return dialect.rows(connection, sql, asset.number, after, most)
+
+
+def read_usable(connection: Connection, account_ids: Iterable[str]) -> dict[str, bytes]:
+    """Return the addresses of those of `account_ids` that exist, as far as they are `usable`."""
+    dialect = dialect_of(connection)
+    sql = f"SELECT account_id, address FROM token_accounts WHERE {dialect.any_of('account_id')}"  # noqa: S608 (constant)
+    rows = dialect.rows(connection, sql, dialect.values(account_ids))
+    return {account_id: address for account_id, address in rows if usable(account_id, address)}
 
 
 def read_originals(

@@ -14,7 +14,7 @@ from ledger.addresses import (
     normalize_account_id,
 )
 from ledger.amounts import check_amount, check_uint
-from ledger.balances import NOTHING, BalanceState, credited, debited, issued, returned
+from ledger.balances import BalanceState, after_credit, after_debit
 from ledger.errors import RefusedError
 from ledger.formats import FACTORY
 from ledger.ids import asset_id, chained, first_head, group_id
@@ -211,18 +211,35 @@ def metadata_of(entry: Entry) -> Metadata:
     )
 
 
-def apply(states: dict[str, BalanceState], entry: Entry) -> tuple[int, int]:
-    """Move the amount of `entry` in `states`; return the balances after of both sides.
+@dataclass(slots=True)
+class Running:
+    """What one account has of the asset so far, changed in place."""
+
+    balance: int = 0
+    earned: int = 0
+    spent: int = 0
+
+    @property
+    def state(self) -> BalanceState:
+        """The same as a value; nothing of it is held."""
+        return BalanceState(self.balance, self.earned, self.spent, 0)
+
+    def become(self, state: BalanceState) -> None:
+        """Take `state` on."""
+        self.balance, self.earned, self.spent, _ = state
+
+
+def apply(sides: dict[str, Running], entry: Entry) -> tuple[int, int]:
+    """Move the amount of `entry` in `sides`; return the balances after of both.
 
     Raises:
         RefusedError: the movement overdraws or overflows.
     """
     amount, from_, to = entry.amount, entry.from_account, entry.to_account
-    before = states.get(from_, NOTHING)
-    states[from_] = issued(before, amount) if from_ == ISSUER else debited(before, amount, from_)
-    before = states.get(to, NOTHING)
-    states[to] = returned(before, amount) if to == ISSUER else credited(before, amount, to)
-    return states[from_].balance, states[to].balance
+    payer, payee = (sides.setdefault(name, Running()) for name in (from_, to))
+    payer.become(after_debit(payer.state, amount, from_))
+    payee.become(after_credit(payee.state, amount, to))
+    return payer.balance, payee.balance
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,17 +262,24 @@ class JournalCheck:
     seq: int = 0
     head: bytes = b""
     last_time: int = 0
-    states: dict[str, BalanceState] = field(default_factory=dict)
+    sides: dict[str, Running] = field(default_factory=dict)
+    """By account id."""
     parts: dict[bytes, list[GroupPart]] = field(default_factory=dict)
     """Of groups over several assets, which no single journal proves."""
     volume: dict[int, tuple[int, int]] = field(default_factory=dict)
     """By hour, the transfers (neither mints nor burns) and their sum."""
-    _group: bytes = ZERO_HASH
-    _group_first: int = 0
+    group: bytes = ZERO_HASH
+    """That of the last row, which the next may continue; zero for one alone."""
+    group_first: int = 0
 
     def __post_init__(self) -> None:
         """Start at head_0."""
         self.head = first_head(self.domain, self.asset.id)
+
+    @property
+    def states(self) -> dict[str, BalanceState]:
+        """What every account has that ever had any."""
+        return {account_id: side.state for account_id, side in self.sides.items()}
 
     def check(self, entry: Entry) -> None:
         """Recompute one row and move on. Raises FoundError."""
@@ -269,25 +293,25 @@ class JournalCheck:
         same("token_ledger", row, "head", head, entry.head)
         self._check_time(entry, row)
         self._check_balances(entry, row)
-        if entry.group != self._group:
+        if entry.group != self.group:
             self.end_group()
-            self._group, self._group_first = entry.group, entry.seq
+            self.group, self.group_first = entry.group, entry.seq
         self.seq, self.head, self.last_time = entry.seq, head, entry.timestamp
 
     def end_group(self) -> None:
         """Prove the group that ended with the last row, or keep its part for the other journals."""
-        if self._group == ZERO_HASH:
+        if self.group == ZERO_HASH:
             return
-        count = self.seq - self._group_first + 1
-        if group_id(self.domain, self.asset.id, self._group_first, count) != self._group:
-            row = f"{self.asset.symbol}/{self._group_first}"
-            part = GroupPart(self.asset.id, row, self._group_first, count, self.last_time)
-            self.parts.setdefault(self._group, []).append(part)
-        self._group = ZERO_HASH
+        count = self.seq - self.group_first + 1
+        if group_id(self.domain, self.asset.id, self.group_first, count) != self.group:
+            row = f"{self.asset.symbol}/{self.group_first}"
+            part = GroupPart(self.asset.id, row, self.group_first, count, self.last_time)
+            self.parts.setdefault(self.group, []).append(part)
+        self.group = ZERO_HASH
 
     def _check_time(self, entry: Entry, row: str) -> None:
         """Time grows from group to group, and is one within a group."""
-        if entry.group != ZERO_HASH and entry.group == self._group:
+        if entry.group != ZERO_HASH and entry.group == self.group:
             same("token_ledger", row, "timestamp", self.last_time, entry.timestamp)
         elif entry.timestamp <= self.last_time:
             same("token_ledger", row, "timestamp", f"over {self.last_time}", entry.timestamp)
@@ -295,7 +319,7 @@ class JournalCheck:
     def _check_balances(self, entry: Entry, row: str) -> None:
         """Apply the movement to the running balances and compare the two stored with the row."""
         try:
-            after_from, after_to = apply(self.states, entry)
+            after_from, after_to = apply(self.sides, entry)
         except RefusedError as error:
             raise FoundError(
                 Finding("token_ledger", row, "amount", error.message, str(entry.amount))
@@ -311,9 +335,9 @@ class JournalCheck:
 def check_closed(journal: JournalCheck, closed: Iterable[str]) -> None:
     """Check that closed accounts have nothing. Raises FoundError."""
     for account_id in closed:
-        balance = journal.states.get(account_id, NOTHING).balance
-        if balance:
-            only = f"not closed, with {balance} of {journal.asset.symbol}"
+        side = journal.sides.get(account_id)
+        if side is not None and side.balance:
+            only = f"not closed, with {side.balance} of {journal.asset.symbol}"
             same("token_accounts", account_id, "status", only, "closed")
 
 

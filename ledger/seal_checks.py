@@ -6,11 +6,11 @@ from bisect import bisect_left
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ledger.batches import BatchEnd, make_batch, make_seal
+from ledger.batches import BatchEnd, batch_of, make_seal
 from ledger.checks import group_parts, same
 from ledger.ids import first_head
 from ledger.merkle import Frontier
-from ledger.model import ZERO_HASH, Hash32
+from ledger.model import ZERO_HASH, Hash32, Record
 from ledger.weights import MAX_ENTRIES
 
 if TYPE_CHECKING:
@@ -32,6 +32,23 @@ def check_group_seals(
 
 
 @dataclass(slots=True)
+class Run:
+    """Consecutive entries of a journal that were proved, as far as batches are made of them."""
+
+    first_seq: int
+    ids: list[bytes] = field(default_factory=list)
+    heads: list[bytes] = field(default_factory=list)
+    groups: list[bytes] = field(default_factory=list)
+    records: list[tuple[bytes, bytes, int]] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, entry: Entry) -> Run:
+        """Return the run of one entry."""
+        record = (entry.from_address, entry.to_address, entry.amount)
+        return cls(entry.seq, [entry.id], [entry.head], [entry.group], [record])
+
+
+@dataclass(slots=True)
 class BatchCheck:
     """Proves the batches of one asset while its entries pass by."""
 
@@ -40,7 +57,9 @@ class BatchCheck:
     stored: Iterator[SealedBatch]
     """As they are stored, ascending by number."""
     end: BatchEnd = field(init=False)
-    _entries: list[Entry] = field(default_factory=list)
+    _ids: list[bytes] = field(default_factory=list)
+    """Of the entries after the last batch."""
+    _records: list[tuple[bytes, bytes, int]] = field(default_factory=list)
     _next: SealedBatch | None = None
     _seals: list[tuple[int, int]] = field(default_factory=list)
     """(last seq, seal) of every batch that was proved."""
@@ -55,41 +74,57 @@ class BatchCheck:
 
     def check(self, entry: Entry) -> None:
         """Take the next entry; at the end of a batch, recompute it. Raises FoundError."""
-        if entry.group == self._cut != ZERO_HASH:
+        self.take(Run.of(entry))
+
+    def take(self, run: Run) -> None:
+        """Take the next entries; at the end of each batch, recompute it. Raises FoundError."""
+        at = 0
+        while at < len(run.ids):
+            self._check_cut(run.groups[at])
+            if self._next is None:
+                return
+            batch, seq = self._next.batch, run.first_seq + at
+            if not self._ids:
+                same("token_batches", self._row(), "number", self.end.number + 1, batch.number)
+                same("token_batches", self._row(), "first_seq", seq, batch.first_seq)
+            stop = at + MAX_ENTRIES + 1 - len(self._ids)
+            if isinstance(batch.last_seq, int) and batch.last_seq >= seq:
+                stop = min(stop, batch.last_seq - run.first_seq + 1)
+            self._ids += run.ids[at:stop]
+            self._records += run.records[at:stop]
+            at = min(stop, len(run.ids))
+            if run.first_seq + at - 1 == batch.last_seq:
+                self._prove(self._next, Hash32(run.heads[at - 1]), run.groups[at - 1])
+            elif len(self._ids) > MAX_ENTRIES:
+                limit = f"at most {batch.first_seq + MAX_ENTRIES - 1}"
+                same("token_batches", self._row(), "last_seq", limit, str(batch.last_seq))
+
+    def _check_cut(self, group: bytes) -> None:
+        """Check that the last batch did not end within the group of the next entry."""
+        if group == self._cut != ZERO_HASH:
             row = f"{self.asset.symbol}/{self.end.number}"
             same("token_batches", row, "last_seq", "the end of a group", str(self.end.last_seq))
         self._cut = ZERO_HASH
-        if self._next is None:
-            return
-        batch = self._next.batch
-        if not self._entries:
-            same("token_batches", self._row(), "number", self.end.number + 1, batch.number)
-            same("token_batches", self._row(), "first_seq", entry.seq, batch.first_seq)
-        self._entries.append(entry)
-        if entry.seq == batch.last_seq:
-            self._prove(self._next, self._row())
-        elif len(self._entries) > MAX_ENTRIES:
-            limit = f"at most {batch.first_seq + MAX_ENTRIES - 1}"
-            same("token_batches", self._row(), "last_seq", limit, str(batch.last_seq))
 
     def _row(self) -> str:
         """Return how the next batch is named."""
         return f"{self.asset.symbol}/{self.end.number + 1}"
 
-    def _prove(self, stored: SealedBatch, row: str) -> None:
+    def _prove(self, stored: SealedBatch, head: Hash32, group: bytes) -> None:
         """Compare every column of a batch's row with what its entries make."""
-        made = make_batch(self.domain, self.asset, self.end, self._entries, stored.seal)
+        row, records = self._row(), list(map(Record._make, self._records))
+        made = batch_of(self.domain, self.asset, self.end, self._ids, records, head, stored.seal)
         for what in ("prev_head", "new_head", "tree_root", "payload_hash"):
             same("token_batches", row, what, getattr(made.batch, what), getattr(stored.batch, what))
         same("token_batches", row, "id", made.id, stored.id)
         same("token_batches", row, "frontier", made.frontier, stored.frontier)
-        last = self._entries[-1]
-        self.end = BatchEnd(
-            stored.batch.number, last.seq, last.head, Frontier.from_bytes(made.frontier)
-        )
-        self._seals.append((last.seq, stored.seal))
-        self._cut = last.group
-        self._entries.clear()
+        last_seq = self.end.last_seq + len(self._ids)
+        frontier = Frontier.from_bytes(made.frontier)
+        self.end = BatchEnd(stored.batch.number, last_seq, head, frontier)
+        self._seals.append((last_seq, stored.seal))
+        self._cut = group
+        self._ids.clear()
+        self._records.clear()
         self._next = next(self.stored, None)
 
     def seal_at(self, seq: int) -> int:
@@ -102,7 +137,7 @@ class BatchCheck:
         if self._next is not None:
             batch = self._next.batch
             same("token_batches", self._row(), "number", self.end.number + 1, batch.number)
-            last = self.end.last_seq + len(self._entries)
+            last = self.end.last_seq + len(self._ids)
             same("token_batches", self._row(), "last_seq", f"at most {last}", str(batch.last_seq))
 
 
