@@ -18,10 +18,10 @@ from bridge.proofs import BalanceProof, ConsistencyProof, EntryProof, SealSignat
 from bridge.proving import BalanceTree, prove_consistency, prove_entry
 from ledger import CorruptError, Hash32, Ledger, NotFoundError
 from ledger.encoding import ledger_domain
-from ledger.ids import batch_id, entry_id, seal_id
+from ledger.ids import asset_id, batch_id, entry_id, first_head, seal_id
 from ledger.merkle import leaf_hash, node_hash
-from ledger.model import Address
-from tests.bridge.histories import altered_copy, seal_all, small_ledger, steady_clock
+from ledger.model import Address, AssetTerms
+from tests.bridge.histories import LEDGER_ID, altered_copy, seal_all, small_ledger, steady_clock
 from tests.bridge.proofs import (
     KINDS,
     WALLET,
@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     from bridge.proofs import Proof
 
 DATA: Final = Path(__file__).parents[1] / "data" / "proofs"
+FIRST_HEAD: Final = first_head(
+    ledger_domain(LEDGER_ID), asset_id(AssetTerms("SCI", "SCI token", 18))
+)
 OF_EACH_KIND: Final = pytest.mark.parametrize("kind", KINDS)
 
 
@@ -421,6 +424,7 @@ def test_a_proof_is_of_one_ledger_and_one_asset(kind: str, proofs: dict[str, Pro
         {"first_seq": 16},
         {"last_seq": 0, "first_seq": 0},
         {"number": 1, "first_seq": 1, "prev_head": Hash32(bytes(32))},
+        {"number": 1, "first_seq": 2, "prev_head": FIRST_HEAD},
     ],
 )
 def test_a_batch_that_cannot_be(change: dict[str, Any], proofs: dict[str, Proof]) -> None:
