@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ledger.addresses import hold_blind
+from ledger.arrays import array_literal
 from ledger.dialects import Row, dialect_of
+from ledger.engine import driven
 from ledger.model import ZERO_ADDRESS, ZERO_HASH, Address, Hash32, HoldState
 from ledger.results import Hold, Limits
 
@@ -22,6 +25,12 @@ HOLD_COLUMNS = (
     "expires_at", "reason", "reference_type", "reference_id", "memo", "idempotency_key", "blind",
     "created_at", "updated_at",
 )  # fmt: skip
+
+_HELD = {
+    "remaining": "numeric", "state": "text", "updated_at": "bigint", "asset": "int",
+    "number": "bigint",
+}  # fmt: skip
+_LIMITED = {"max_debit": "numeric", "max_balance": "numeric", "asset": "int", "account_id": "text"}
 
 _SELECT = (
     f"SELECT {', '.join(f'h.{column}' for column in HOLD_COLUMNS)}, f.address, t.address "  # noqa: S608 (constant)
@@ -54,9 +63,13 @@ def find_holds(
     wanted: Sequence[Hash32],
 ) -> list[Hold]:
     """Return those of the holds with the ids `wanted` that exist."""
-    marks = ", ".join("?" * len(wanted))
-    rest = f"WHERE h.id IN ({marks})"
-    return select_holds(connection, assets, pepper, rest, *map(bytes, wanted)) if wanted else []
+    if not wanted:
+        return []
+    ids: list[object] = [bytes(each) for each in wanted]
+    found = ", ".join("?" * len(ids))
+    if connection.dialect.name == "postgresql":  # looks for each by the index, however many
+        ids, found = [array_literal(map(bytes, wanted))], "SELECT unnest(?::bytea[])"
+    return select_holds(connection, assets, pepper, f"WHERE h.id IN ({found})", *ids)
 
 
 def read_due(
@@ -116,21 +129,12 @@ def write_holds(
 
 def update_holds(connection: Connection, holds: Iterable[Hold], numbers: Mapping[str, int]) -> None:
     """Store the state of holds that exist."""
-    dialect = dialect_of(connection)
-    sql = (
-        "UPDATE token_holds SET remaining = ?, state = ?, updated_at = ? "
-        "WHERE asset = ? AND number = ?"
-    )
-    for hold in holds:
-        dialect.run(
-            connection,
-            sql,
-            dialect.from_amount(hold.remaining),
-            str(hold.state),
-            hold.updated_at,
-            numbers[hold.asset],
-            hold.number,
-        )
+    amount = dialect_of(connection).from_amount
+    rows = [
+        (amount(hold.remaining), str(hold.state), hold.updated_at, numbers[hold.asset], hold.number)
+        for hold in holds
+    ]
+    _update(connection, "token_holds", _HELD, rows)
 
 
 def read_limits(connection: Connection, number: int) -> dict[str, Limits]:
@@ -148,15 +152,38 @@ def read_limits(connection: Connection, number: int) -> dict[str, Limits]:
 
 def write_limits(connection: Connection, changed: Mapping[tuple[int, str], Limits]) -> None:
     """Store limits beside balances, whose rows exist."""
-    dialect = dialect_of(connection)
-    sql = (
-        "UPDATE token_balances SET max_debit = ?, max_balance = ? "
-        "WHERE asset = ? AND account_id = ?"
-    )
-    for (number, account_id), limits in changed.items():
-        both = (limits.max_debit, limits.max_balance)
-        stored = (None if each is None else dialect.from_amount(each) for each in both)
-        dialect.run(connection, sql, *stored, number, account_id)
+    amount = dialect_of(connection).from_amount
+    rows = [
+        (*(None if it is None else amount(it) for it in (each.max_debit, each.max_balance)), *place)
+        for place, each in changed.items()
+    ]
+    _update(connection, "token_balances", _LIMITED, rows)
+
+
+def _update(
+    connection: Connection, table: str, types: Mapping[str, str], rows: Sequence[Row]
+) -> None:
+    """Update one row for each of `rows`, whose last two values are its key.
+
+    `types` are PostgreSQL's, by column.
+    """
+    if not rows:
+        return
+    *changed, asset, place = types
+    if connection.dialect.name == "postgresql":
+        sets = ", ".join(f"{column} = new.{column}" for column in changed)
+        arrays = ", ".join(f"?::{kind}[]" for kind in types.values())
+        sql = (
+            f"UPDATE {table} old SET {sets} FROM unnest({arrays}) AS new ({', '.join(types)}) "  # noqa: S608 (our own names)
+            f"WHERE old.{asset} = new.{asset} AND old.{place} = new.{place}"
+        )
+        columns = (array_literal(column) for column in zip(*rows, strict=True))
+        dialect_of(connection).run(connection, sql, *columns)
+        return
+    sets = ", ".join(f"{column} = ?" for column in changed)
+    sql = f"UPDATE {table} SET {sets} WHERE {asset} = ? AND {place} = ?"  # noqa: S608 (our own names)
+    with driven(connection, sql) as driver, closing(driver.cursor()) as cursor:
+        cursor.executemany(sql, rows)
 
 
 def add_volume(connection: Connection, volume: Mapping[tuple[int, int], tuple[int, int]]) -> None:
