@@ -6,6 +6,7 @@ read after it, and nothing else ever writes balances, keys, holds or entries.
 
 from __future__ import annotations
 
+import secrets
 import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -43,6 +44,13 @@ if TYPE_CHECKING:
 
 MAX_SWEEP = 1_000
 """Holds of one asset that expire in one commit; the next commits go on."""
+
+MAX_STEP = 2**24
+"""Below this is what a commit adds to the version of a journal at random, beside one a change.
+
+After an older copy of the database was put back, as many events as before, but others, would else
+make a journal look as a process that is still open remembers it: entries have heads, events none.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +261,10 @@ def _write(connection: Connection, decisions: Decisions, numbers: Mapping[str, i
     _write_holds(connection, decisions, numbers)
     if decisions.new_events:
         event_store.write_events(connection, decisions.new_events, numbers)
-    store.write_heads(connection, [decisions.journals[s] for s in sorted(decisions.moved)])
+    moved = [decisions.journals[symbol] for symbol in sorted(decisions.moved)]
+    for journal in moved:
+        journal.version += secrets.randbelow(MAX_STEP)
+    store.write_heads(connection, moved)
 
 
 def _write_balances(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, make_url
 
 from ledger import (
     BusyError,
@@ -23,6 +25,7 @@ from tests.ledger.support import accepted, create, economy, raw, unchanged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 class Wire:
@@ -222,3 +225,23 @@ def test_memory_forgets_what_grows_without_bound(
             len(ledger._transactions.memory._known["SCI"].balances) <= 10
         )
         assert ledger.audit().ok
+
+
+def test_an_older_copy_that_is_put_back_is_not_taken_for_what_is_remembered(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    path = str(make_url(sqlite_url).database)
+    with economy(sqlite_url, "alice", "bob", clock=None) as remembering:
+        with (
+            closing(sqlite3.connect(path)) as now,
+            closing(sqlite3.connect(tmp_path / "c")) as copy,
+        ):
+            now.backup(copy)
+            remembering.set_limits("alice", max_debit=1_000)
+            copy.backup(now)
+        with Ledger.open(sqlite_url) as other:
+            other.set_limits("alice", max_debit=5)  # the same number of events, as many limits
+        with pytest.raises(RefusedError) as refused:
+            remembering.transfer("alice", "bob", 20)
+        assert refused.value.rule == Rule.DEBIT_LIMIT
+        assert remembering.audit().ok
