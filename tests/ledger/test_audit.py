@@ -542,13 +542,17 @@ FORGED: dict[str, tuple[str, tuple[str, str]]] = {  # amounts as <61>
         ("token_keys", "p"),
     ),
     "an import that never was": (
-        ("UPDATE token_events SET type = 'imported', account_id = 'system', details = '{}' "
-        "WHERE asset = 3 AND number = 3"),
+        (
+            "UPDATE token_events SET type = 'imported', account_id = 'system', details = '{}' "
+            "WHERE asset = 3 AND number = 3"
+        ),
         ("token_events", "H/1"),
     ),
     "an import from before the first event": (
-        ("UPDATE token_events SET type = 'imported', account_id = 'system', details = '{}' "
-        "WHERE asset = 3 AND number < 3"),
+        (
+            "UPDATE token_events SET type = 'imported', account_id = 'system', details = '{}' "
+            "WHERE asset = 3 AND number < 3"
+        ),
         ("token_events", "H/2"),
     ),
     "an event too many": (
