@@ -83,6 +83,21 @@ def read_due(
     return select_holds(connection, [asset], pepper, rest, asset.number, now, most)
 
 
+def due_before_last_of(
+    connection: Connection, asset: Asset, now: int, account_ids: Iterable[str]
+) -> int:
+    """Return how many pending holds expire until `now`, up to the last one of the accounts."""
+    dialect = dialect_of(connection)
+    due = "asset = ? AND state = 'pending' AND expires_at <= ?"
+    sql = (
+        f"SELECT count(*) FROM token_holds WHERE {due} AND (expires_at, number) <= "  # noqa: S608 (our own names)
+        f"(SELECT expires_at, number FROM token_holds WHERE {due} AND "
+        f"{dialect.any_of('account_id')} ORDER BY expires_at DESC, number DESC LIMIT 1)"
+    )
+    values = (asset.number, now, asset.number, now, dialect.values(sorted(account_ids)))
+    return int(dialect.rows(connection, sql, *values)[0][0])
+
+
 def read_next_expiry(connection: Connection, asset: Asset, now: int) -> int | None:
     """Return when the first pending hold expires that does so after `now`; None if none does."""
     sql = (

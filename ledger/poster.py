@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from ledger.targets import find_targets
 from ledger.writer import MAX_RUN, Symbols
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from ledger.model import Hash32
     from ledger.results import Identity
@@ -158,6 +159,8 @@ def _runs(items: Iterable[Item]) -> Iterator[list[Item]]:
     """Cut items into runs of at most 5,000 entries, in order. Raises FieldError."""
     run: list[Item] = []
     weight = 0
+    if not isinstance(items, Iterable):
+        raise FieldError("items", f"must be items, not {type(items).__name__}")
     for position, candidate in enumerate(items):
         item = check_item(candidate, position)
         size = weight_of(item)

@@ -42,8 +42,11 @@ if TYPE_CHECKING:
     from ledger.results import Asset, Entry, Hold
     from ledger.runs import Run
 
+_STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
 MAX_SWEEP = 1_000
-"""Holds of one asset that expire in one commit; the next commits go on."""
+"""Holds of one asset that expire in one commit, unless those of the accounts that it names lie
+behind more of them; the next commits go on."""
 
 MAX_STEP = 2**24
 """Below this is what a commit adds to the version of a journal at random, beside one a change.
@@ -65,6 +68,11 @@ class Outcome:
     """The first new event as a row, where there is no entry to ask about."""
     learn: Callable[[], None] = field(default=lambda: None)
     """To be called once it is committed (or, if it wrote nothing, rolled back)."""
+
+
+def steady() -> int:
+    """Return nanoseconds on a clock that nobody sets, and that runs on while the host sleeps."""
+    return time.clock_gettime_ns(_STEADY)
 
 
 def post(connection: Connection, run: Run, memory: Memory | None = None) -> Outcome:
@@ -162,7 +170,7 @@ def _read(
     }
     database_now = dialect_of(connection).now(connection)
     if memory is not None:
-        memory.clock = database_now, time.monotonic_ns()
+        memory.clock = database_now, steady()
     now = check_clock(run.clock(), database_now) if run.clock else database_now
     if run.times:
         check_clock(max(run.times), database_now)
@@ -229,11 +237,16 @@ def _due(connection: Connection, run: Run, journals: Mapping[str, Journal], now:
     for journal in journals.values():
         if journal.next_expiry is None or journal.next_expiry > now:
             continue
-        found = hold_store.read_due(connection, journal.asset, run.pepper, now, MAX_SWEEP + 1)
-        if len(found) > MAX_SWEEP:
+        most, asset = MAX_SWEEP, journal.asset
+        found = hold_store.read_due(connection, asset, run.pepper, now, most + 1)
+        if len(found) > most:  # what the items' own accounts have held must not refuse them
+            own = run.needs.of(asset.symbol)
+            most = max(most, hold_store.due_before_last_of(connection, asset, now, own))
+            found = hold_store.read_due(connection, asset, run.pepper, now, most + 1)
+        if len(found) > most:
             journal.next_expiry = found.pop().expires_at
         else:
-            journal.next_expiry = hold_store.read_next_expiry(connection, journal.asset, now)
+            journal.next_expiry = hold_store.read_next_expiry(connection, asset, now)
         due += found
     return due
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -85,6 +86,8 @@ class Group:
 
     def __post_init__(self) -> None:
         """Check every field."""
+        if not isinstance(self.movements, Iterable):
+            raise FieldError("movements", f"must be movements, not {type(self.movements).__name__}")
         object.__setattr__(self, "movements", tuple(self.movements))
         check_text(self.idempotency_key, "idempotency_key")
         for position, movement in enumerate(self.movements):

@@ -38,7 +38,7 @@ from ledger.guesses import guess
 from ledger.locked import ACCOUNTS, ACCOUNTS_STREAM
 from ledger.memory import Memory
 from ledger.pauses import no_collection
-from ledger.posting import Outcome, lesson, outcome_of, post
+from ledger.posting import Outcome, lesson, outcome_of, post, steady
 from ledger.single_trip import write_guess
 from ledger.store import lock_heads, lock_holders
 
@@ -300,7 +300,7 @@ class Transactions(Posting):
             self._unlucky -= 1
             return None
         with no_collection(len(run.items)):
-            made = guess(run, self.memory, time.monotonic_ns())
+            made = guess(run, self.memory, steady())
         if made is None:
             return None
         outcome = outcome_of(

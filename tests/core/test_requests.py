@@ -216,3 +216,8 @@ def test_an_endowment_is_a_mint() -> None:
     posted = mint("alice", 7, "SCI")
     assert (posted.from_account, posted.to_account, posted.amount) == ("system", "alice", 7)
     assert (posted.reason, posted.kind, posted.cause) == ("endowment", Kind.PLAIN, ZERO_HASH)
+
+
+def test_a_group_is_of_movements_in_a_row() -> None:
+    with pytest.raises(FieldError, match="movements: must be movements, not int"):
+        Group(5)  # type: ignore[arg-type]  # as a caller may

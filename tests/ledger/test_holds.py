@@ -358,6 +358,21 @@ def test_a_sweep_is_bounded_and_the_next_goes_on(database_url: str) -> None:
         assert ledger.audit().ok
 
 
+def test_what_expired_behind_a_bounded_sweep_is_available(database_url: str) -> None:
+    clock = Still()
+    with economy(database_url, "alice", "bob", balance=MAX_SWEEP + 5, clock=clock) as ledger:
+        until = moment_of(START + SECOND)
+        ledger.post_many([PlaceHold("alice", 1, expires_at=until)] * (MAX_SWEEP + 2))
+        ledger.post_many([PlaceHold("bob", 1, expires_at=until)] * 3)
+        clock.now = START + 2 * SECOND
+        assert ledger.burn("alice", MAX_SWEEP + 5).balance_after_to == MAX_SWEEP + 5
+        assert ledger.balance("bob").total_staked == 3
+        assert len(events(database_url, "hold_expired")) == MAX_SWEEP + 2
+        ledger.burn("bob", MAX_SWEEP + 5)
+        assert ledger.balance("bob").total_staked == 0
+        assert ledger.audit().ok
+
+
 def test_a_call_in_which_all_is_refused_sweeps_nothing(database_url: str) -> None:
     clock = Still()
     with economy(database_url, "alice", "bob", clock=clock) as ledger:

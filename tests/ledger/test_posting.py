@@ -962,3 +962,11 @@ def test_every_error_is_a_ledger_error() -> None:
     assert issubclass(RefusedError, LedgerError)
     assert issubclass(FieldError, RefusedError | ValueError)
     assert issubclass(NotFoundError, RefusedError | LookupError)
+
+
+def test_items_are_many(sqlite_url: str) -> None:
+    with economy(sqlite_url, "alice") as ledger, unchanged(sqlite_url):
+        with pytest.raises(FieldError, match="items: must be items, not int"):
+            ledger.post_many(5)  # type: ignore[arg-type]  # as a caller may
+        with pytest.raises(FieldError, match="items: must be items, not int"):
+            ledger.post_many(5, dry_run=True)  # type: ignore[arg-type]  # as above
