@@ -6,6 +6,7 @@ test gets is its own: an empty database, or a node that forgets everything when 
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.support.nodes import Node
+
+# A shell starts what runs in its background deaf to Ctrl-C, and so all that it starts in turn.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The suite gives the same answer every time; `pytest --hypothesis-profile=fuzz` goes looking.
 _SLOW_FIXTURES = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
