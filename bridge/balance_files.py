@@ -16,14 +16,12 @@ from bridge.strict import (
     Place,
     dump_line,
     load_line,
-    read_address,
-    read_amount,
     read_fields,
-    read_hash,
     read_int,
     read_list,
     read_text,
 )
+from bridge.words import LEAF
 from ledger.amounts import MAX_AMOUNT
 from ledger.model import Hash32
 
@@ -39,13 +37,6 @@ _TREE: Final[Mapping[str, Reader]] = {
     "values": read_list,
 }
 _VALUE: Final[Mapping[str, Reader]] = {"value": read_list, "treeIndex": read_int}
-_WORDS: Final[Mapping[str, Reader]] = {
-    "account": read_address,
-    "balance": read_amount,
-    "token": read_address,
-    "chain_id": read_amount,
-    "batch_id": read_hash,
-}
 _BEGIN: Final = b'{"format":"' + FORMAT.encode() + b'"'
 
 
@@ -87,10 +78,10 @@ def parse_balances(text: bytes, place: Place | None = None) -> BalanceTable:
     for position, row in enumerate(found["values"]):
         inside = place.inside(f"values[{position}]")
         value = read_fields(inside, row, _VALUE)
-        if len(value["value"]) != len(_WORDS):
-            raise inside.error(f"must have {len(_WORDS)} words", "value")
-        words = dict(zip(_WORDS, value["value"], strict=True))
-        leaves.append(BalanceLeaf(**read_fields(inside, words, _WORDS)))
+        if len(value["value"]) != len(LEAF):
+            raise inside.error(f"must have {len(LEAF)} words", "value")
+        words = dict(zip(LEAF, value["value"], strict=True))
+        leaves.append(BalanceLeaf(**read_fields(inside, words, LEAF)))
         places.append(value["treeIndex"])
     if not leaves:
         raise place.error("must have one value or more", "values")

@@ -20,6 +20,7 @@ from bridge.strict import (
     read_list,
     read_text,
 )
+from bridge.words import BATCH
 from ledger.encoding import ledger_domain
 from ledger.ids import batch_id, seal_id
 from ledger.model import Address, Batch, Hash32, Seal
@@ -84,13 +85,7 @@ _CHECKPOINT: Final[Mapping[str, Reader]] = {
 _BATCH: Final[Mapping[str, Reader]] = {
     "symbol": read_text,
     "asset": read_hash,
-    "number": read_int,
-    "first_seq": read_int,
-    "last_seq": read_int,
-    "prev_head": read_hash,
-    "new_head": read_hash,
-    "tree_root": read_hash,
-    "payload_hash": read_hash,
+    **BATCH,
 }
 
 

@@ -28,6 +28,7 @@ from bridge.strict import (
     read_object,
     read_text,
 )
+from bridge.words import BATCH
 from ledger.addresses import normalize_account_id
 from ledger.links import Link, LinkScheme
 from ledger.merkle import Frontier
@@ -139,13 +140,7 @@ _ASSET: Final[Mapping[str, Reader]] = {
 }
 _BATCH: Final[Mapping[str, Reader]] = {
     "asset_id": read_hash,
-    "number": read_int,
-    "first_seq": read_int,
-    "last_seq": read_int,
-    "prev_head": read_hash,
-    "new_head": read_hash,
-    "tree_root": read_hash,
-    "payload_hash": read_hash,
+    **BATCH,
     "batch_id": read_hash,
     "frontier": read_frontier,
     "file": read_text,

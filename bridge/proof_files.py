@@ -36,6 +36,7 @@ from bridge.strict import (
     read_object,
     read_text,
 )
+from bridge.words import BATCH, LEAF
 from ledger.amounts import MAX_DECIMALS
 from ledger.ids import asset_id
 from ledger.model import AssetTerms, Batch, EntryWords, Hash32, Metadata, Seal
@@ -127,13 +128,7 @@ _OPENING: Final[Mapping[str, Reader]] = {
     "registrar": read_address,
 }
 _BATCH: Final[Mapping[str, Reader]] = {
-    "number": read_int,
-    "first_seq": read_int,
-    "last_seq": read_int,
-    "prev_head": read_hash,
-    "new_head": read_hash,
-    "tree_root": read_hash,
-    "payload_hash": read_hash,
+    **BATCH,
     "id": read_hash,
 }
 _SEAL: Final[Mapping[str, Reader]] = {
@@ -144,13 +139,6 @@ _SEAL: Final[Mapping[str, Reader]] = {
     "id": read_hash,
 }
 _SIGNED: Final[Mapping[str, Reader]] = {"signer": read_address, "signature": _read_signature}
-_LEAF: Final[Mapping[str, Reader]] = {
-    "account": read_address,
-    "balance": read_amount,
-    "token": read_address,
-    "chain_id": read_amount,
-    "batch_id": read_hash,
-}
 _EVIDENCE: Final[Mapping[str, Reader]] = {
     "batch": read_object,
     "seals": read_list,
@@ -222,7 +210,7 @@ def _own_rows(proof: Proof) -> tuple[str, Row]:
         }
     if isinstance(proof, BalanceProof):
         return BALANCE, {
-            "leaf": _row(_LEAF, *proof.leaf.texts()),
+            "leaf": _row(LEAF, *proof.leaf.texts()),
             "account": _opening_row(proof.account),
             "path": path,
             "root": str(proof.root),
@@ -325,7 +313,7 @@ def _balance_proof(place: Place, asset: AssetTerms, found: Row) -> BalanceProof:
     return BalanceProof(
         ledger_id=found["ledger_id"],
         asset=asset,
-        leaf=BalanceLeaf(**read_fields(place.inside("leaf"), found["leaf"], _LEAF)),
+        leaf=BalanceLeaf(**read_fields(place.inside("leaf"), found["leaf"], LEAF)),
         account=_opening(place.inside("account"), found["account"]),
         path=found["path"],
         root=found["root"],

@@ -10,8 +10,9 @@ from ledger.addresses import hold_blind
 from ledger.arrays import array_literal
 from ledger.dialects import Row, dialect_of
 from ledger.engine import driven
-from ledger.model import ZERO_ADDRESS, ZERO_HASH, Address, Hash32, HoldState
+from ledger.model import ZERO_HASH, Hash32, HoldState
 from ledger.results import Hold, Limits
+from ledger.store import address_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -230,8 +231,8 @@ def _hold(row: Row, asset: Asset, pepper: bytes | None, to_amount: Any) -> Hold:
         id=Hash32(bytes(row[2])),
         account_id=row[3],
         to_account=row[4] or "",
-        from_address=_address(row[17]),
-        to_address=_address(row[18]),
+        from_address=address_of(row[17]),
+        to_address=address_of(row[18]),
         amount=to_amount(row[5]),
         remaining=to_amount(row[6]),
         state=HoldState(row[7]),
@@ -245,8 +246,3 @@ def _hold(row: Row, asset: Asset, pepper: bytes | None, to_amount: Any) -> Hold:
         idempotency_key=row[13] or "",
         blind=Hash32(bytes(blind)),
     )
-
-
-def _address(stored: bytes | None) -> Address:
-    """Return an address; zero where there is no such account."""
-    return ZERO_ADDRESS if stored is None else Address(bytes(stored))

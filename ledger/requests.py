@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from ledger.addresses import normalize_account_id
 from ledger.amounts import check_amount
@@ -15,6 +15,7 @@ from ledger.texts import check_memo, check_symbol, check_text
 from ledger.times import microseconds
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from ledger.results import Entry
@@ -54,8 +55,7 @@ class Movement:
         put(self, "from_account", normalize_account_id(self.from_account, "from_account"))
         put(self, "to_account", normalize_account_id(self.to_account, "to_account"))
         check_amount(self.amount)
-        if self.asset is not None:
-            check_symbol(self.asset, "asset")
+        _check_optional(check_symbol, self.asset, "asset")
         for field in _WORDS:
             put(self, field, check_text(getattr(self, field), field))
         put(self, "memo", check_memo(self.memo))
@@ -121,10 +121,8 @@ class OpenAccount:
     def __post_init__(self) -> None:
         """Check and normalise every field."""
         object.__setattr__(self, "account_id", normalize_account_id(self.account_id))
-        if self.initial_balance is not None:
-            check_amount(self.initial_balance, "initial_balance")
-        if self.asset is not None:
-            check_symbol(self.asset, "asset")
+        _check_optional(check_amount, self.initial_balance, "initial_balance")
+        _check_optional(check_symbol, self.asset, "asset")
         check_text(self.idempotency_key, "idempotency_key")
         if self.address is not None and not isinstance(self.address, Address):
             raise FieldError("address", f"must be an Address, not {type(self.address).__name__}")
@@ -162,8 +160,7 @@ class PlaceHold:
         if self.to_account:
             put(self, "to_account", normalize_account_id(self.to_account, "to_account"))
         check_amount(self.amount)
-        if self.asset is not None:
-            check_symbol(self.asset, "asset")
+        _check_optional(check_symbol, self.asset, "asset")
         if self.expires_at is not None:
             microseconds(self.expires_at, "expires_at")
         _check_words(self)
@@ -197,8 +194,7 @@ class PostHold:
     def __post_init__(self) -> None:
         """Check and normalise every field."""
         _check_id(self.hold, "hold")
-        if self.amount is not None:
-            check_amount(self.amount)
+        _check_optional(check_amount, self.amount, "amount")
         if self.keep_rest not in (True, False):
             raise FieldError("keep_rest", "must be True or False")
         if self.keep_rest and self.amount is None:
@@ -249,8 +245,7 @@ class Reverse:
     def __post_init__(self) -> None:
         """Check every field."""
         _check_id(self.entry, "entry")
-        if self.amount is not None:
-            check_amount(self.amount)
+        _check_optional(check_amount, self.amount, "amount")
         if self.whole_group not in (True, False):
             raise FieldError("whole_group", "must be True or False")
         if self.whole_group and self.amount is not None:
@@ -295,11 +290,9 @@ class SetLimits:
     def __post_init__(self) -> None:
         """Check every field."""
         object.__setattr__(self, "account_id", _not_issuer(self.account_id, "account_id"))
-        if self.asset is not None:
-            check_symbol(self.asset, "asset")
+        _check_optional(check_symbol, self.asset, "asset")
         for name in ("max_debit", "max_balance"):
-            if getattr(self, name) is not None:
-                check_amount(getattr(self, name), name)
+            _check_optional(check_amount, getattr(self, name), name)
 
     idempotency_key: ClassVar[str] = ""
     """None: asked twice, the second changes nothing."""
@@ -359,6 +352,12 @@ def _check_id(value: object, field: str) -> None:
     """Let only 32 bytes pass. Raises FieldError."""
     if not isinstance(value, FixedBytes) or len(value) != Hash32.size:
         raise FieldError(field, f"must be a Hash32, not {type(value).__name__}")
+
+
+def _check_optional(check: Callable[[Any, str], object], value: object, field: str) -> None:
+    """Check a value that may be left out. Raises FieldError."""
+    if value is not None:
+        check(value, field)
 
 
 def _check_words(item: PlaceHold | PostHold | Reverse) -> None:

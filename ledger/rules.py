@@ -14,7 +14,7 @@ from ledger.amounts import check_uint
 from ledger.canonical import request_hash
 from ledger.errors import RefusedError, Rule
 from ledger.hold_rules import place_hold, post_hold, void_hold
-from ledger.locked import Journal, Locked
+from ledger.locked import Locked
 from ledger.requests import (
     Group,
     Item,
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 
     from ledger.canonical import Keyed
     from ledger.model import Hash32
-
-__all__ = ["Decisions", "Journal", "KeyState", "Target", "check_clock"]
 
 MAX_GROUP = 1_000
 """Entries in a group."""

@@ -179,27 +179,30 @@ def _matching(
     """Return the first seqs in `span` where `account_id` is on `side` and the filters match."""
     other = _SIDES[side]
     condition, values = filters.condition(other)
-    order = f"ORDER BY {side} {span.order}, seq {span.order}"
+    order = _order(side, span)
     columns = f"seq, {side}, {other}, reason, reference_type, reference_id"
     sql = (
-        f"SELECT e.seq FROM (SELECT {columns} FROM token_ledger WHERE asset = ? "  # noqa: S608 (our own names)
-        f"AND ({side}, seq) BETWEEN (?, ?) AND (?, ?) {order} LIMIT ?) AS e "
+        f"SELECT e.seq FROM (SELECT {columns} {_walk(side, span)} LIMIT ?) AS e "  # noqa: S608 (our own names)
         f"WHERE TRUE{condition} {order} LIMIT ?"
     )
     looked_at = MAX_EXAMINED if condition else most
-    rows = dialect_of(connection).rows(
-        connection,
-        sql,
-        asset.number,
-        account_id,
-        span.first,
-        account_id,
-        span.last,
-        looked_at,
-        *values,
-        most,
-    )
+    walked = (asset.number, account_id, span.first, account_id, span.last)
+    rows = dialect_of(connection).rows(connection, sql, *walked, looked_at, *values, most)
     return [int(row[0]) for row in rows]
+
+
+def _order(side: str, span: Span) -> str:
+    """Return the order in which a page shows entries, as the index of `side` has it."""
+    return f"ORDER BY {side} {span.order}, seq {span.order}"
+
+
+def _walk(side: str, span: Span) -> str:
+    """Return the rest of a query for what an account has on `side` in a span, in its order.
+
+    Its values are the asset, the account and the first seq, the account and the last.
+    """
+    between = f"({side}, seq) BETWEEN (?, ?) AND (?, ?)"
+    return f"FROM token_ledger WHERE asset = ? AND {between} {_order(side, span)}"
 
 
 def _examined(connection: Connection, asset: Asset, account_id: str, span: Span) -> int | None:
@@ -207,21 +210,9 @@ def _examined(connection: Connection, asset: Asset, account_id: str, span: Span)
     dialect = dialect_of(connection)
     bounds = []
     for side in _SIDES:
-        sql = (
-            f"SELECT seq FROM token_ledger WHERE asset = ? "  # noqa: S608 (our own names)
-            f"AND ({side}, seq) BETWEEN (?, ?) AND (?, ?) "
-            f"ORDER BY {side} {span.order}, seq {span.order} LIMIT 1 OFFSET ?"
-        )
-        rows = dialect.rows(
-            connection,
-            sql,
-            asset.number,
-            account_id,
-            span.first,
-            account_id,
-            span.last,
-            MAX_EXAMINED - 1,
-        )
+        sql = f"SELECT seq {_walk(side, span)} LIMIT 1 OFFSET ?"
+        walked = (asset.number, account_id, span.first, account_id, span.last)
+        rows = dialect.rows(connection, sql, *walked, MAX_EXAMINED - 1)
         bounds += [row[0] for row in rows]
     if not bounds:
         return None

@@ -351,7 +351,7 @@ def wrong_origins(connection: Connection, asset: Asset, after: int, most: int) -
 
 
 @lru_cache(maxsize=65_536)
-def _address(stored: bytes | None) -> Address:
+def address_of(stored: bytes | None) -> Address:
     """Return an account's address; zero where there is no such account. Cached: they repeat."""
     return ZERO_ADDRESS if stored is None else Address(stored)
 
@@ -382,8 +382,8 @@ def _entry(row: Row, asset: Asset, pepper: bytes | None, to_amount: Any) -> Entr
         timestamp=row[3],
         from_account=row[4],
         to_account=row[5],
-        from_address=_address(row[20]),
-        to_address=_address(row[21]),
+        from_address=address_of(row[20]),
+        to_address=address_of(row[21]),
         amount=to_amount(row[6]),
         balance_after_from=to_amount(row[11]),
         balance_after_to=to_amount(row[12]),

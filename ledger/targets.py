@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ledger import hold_store, store
+from ledger.errors import NotFoundError
 from ledger.model import ZERO_HASH
-from ledger.reads import first_seq_since
+from ledger.reads import find_entry, first_seq_since
 from ledger.requests import PostHold, Reverse, VoidHold
 from ledger.rules import MAX_GROUP
 
@@ -34,22 +35,20 @@ def find_targets(
     holds = hold_store.find_holds(connection, assets.values(), pepper, sorted(named))
     found: dict[Hash32, Target] = {hold.id: hold for hold in holds}
     for id_ in entries:
-        target = find_entry(connection, assets, pepper, id_)
+        target = _with_group(connection, assets, pepper, id_)
         if target:
             found[id_] = target
     return found
 
 
-def find_entry(
+def _with_group(
     connection: Connection, assets: Mapping[str, Asset], pepper: bytes | None, id_: Hash32
 ) -> tuple[Entry, ...]:
     """Return the entry with that id and the rest of its group, in order; none if there is none."""
-    by_number = {asset.number: asset for asset in assets.values()}
-    places = store.find_entry(connection, id_)
-    if not places:
+    try:
+        entry = find_entry(connection, assets.values(), pepper, id_)
+    except NotFoundError:
         return ()
-    number, seq = places[0]
-    [entry] = store.entries_at(connection, by_number[number], pepper, [seq])
     if entry.group == ZERO_HASH:
         return (entry,)
     return tuple(

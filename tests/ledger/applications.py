@@ -5,18 +5,16 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import pytest
 from sqlalchemy import create_engine, event, make_url, text
 
-from ledger import RefusedError
 from tests.ledger.support import economy, raw
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from sqlalchemy import Connection, Engine
 
-    from ledger import Ledger, Rule
+    from ledger import Ledger
 
 
 def three_assets(url: str) -> Ledger:
@@ -26,13 +24,6 @@ def three_assets(url: str) -> Ledger:
         ledger.create_asset(symbol, symbol, 0)
         ledger.mint("alice", 1_000, asset=symbol)
     return ledger
-
-
-def refused(act: Callable[[], object]) -> Rule:
-    """Return the rule that refuses."""
-    with pytest.raises(RefusedError) as refusal:
-        act()
-    return refusal.value.rule
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import psycopg
+import pytest
 from sqlalchemy import make_url
 
 from ledger import Hash32, Ledger, RefusedError
@@ -16,7 +17,7 @@ from ledger.ids import chain_cause
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ledger import Receipt
+    from ledger import Receipt, Rule
 
 LEDGER_ID = Hash32(bytes(range(32)))
 PEPPER = Hash32(bytes(range(100, 132)))
@@ -73,6 +74,13 @@ def accepted(result: Receipt | RefusedError) -> Receipt:
     """Return the receipt of an item that must not have been refused."""
     assert not isinstance(result, RefusedError), result
     return result
+
+
+def refused_by(call: Callable[[], object]) -> Rule:
+    """Return the rule that refuses a call."""
+    with pytest.raises(RefusedError) as refused:
+        call()
+    return refused.value.rule
 
 
 class Raw:

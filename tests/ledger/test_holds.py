@@ -26,7 +26,16 @@ from ledger.hold_rules import TRANSITIONS, Act
 from ledger.posting import MAX_SWEEP
 from ledger.requests import PlaceHold, PostHold, VoidHold
 from ledger.times import moment_of
-from tests.ledger.support import START, Anything, accepted, attacker, economy, raw, unchanged
+from tests.ledger.support import (
+    START,
+    Anything,
+    accepted,
+    attacker,
+    economy,
+    raw,
+    refused_by,
+    unchanged,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,13 +55,6 @@ class Still:
 
     def __call__(self) -> int:
         return self.now
-
-
-def refusal(call: Callable[[], object]) -> Rule:
-    """Return the rule that refuses a call."""
-    with pytest.raises(RefusedError) as refused:
-        call()
-    return refused.value.rule
 
 
 def holds(url: str) -> list[tuple[int, str]]:
@@ -131,9 +133,9 @@ def test_the_rest_is_posted_later_piece_by_piece(database_url: str) -> None:
             ledger.post_hold(hold.id, amount, keep_rest=True, to_account="bob")
         with unchanged(database_url):
             ask = lambda: ledger.post_hold(hold.id, 2, to_account="bob")  # noqa: E731 (asked twice)
-            assert refusal(ask) == Rule.ABOVE_HOLD
+            assert refused_by(ask) == Rule.ABOVE_HOLD
         assert ledger.post_hold(hold.id, to_account="bob").amount == 1
-        assert refusal(ask) == Rule.HOLD_POSTED
+        assert refused_by(ask) == Rule.HOLD_POSTED
         assert numbers(ledger) == (700, 0, 700)
         assert ledger.audit().ok
 
@@ -159,7 +161,7 @@ def test_what_is_held_cannot_be_spent(database_url: str) -> None:
                 lambda: ledger.burn("alice", 2),
                 lambda: ledger.hold("alice", 2),
             ):
-                assert refusal(ask) == Rule.INSUFFICIENT_AVAILABLE
+                assert refused_by(ask) == Rule.INSUFFICIENT_AVAILABLE
         ledger.transfer("alice", "bob", 1)
         assert numbers(ledger) == (999, 999, 0)
         ledger.mint("alice", 5)
@@ -192,7 +194,7 @@ def test_who_gets_a_hold_is_named_once(database_url: str) -> None:
                 (lambda: ledger.hold("alice", 10, "nobody"), Rule.UNKNOWN_ACCOUNT),
                 (lambda: ledger.hold("nobody", 10), Rule.UNKNOWN_ACCOUNT),
             ):
-                assert refusal(ask) == rule
+                assert refused_by(ask) == rule
         assert ledger.post_hold(for_bob.id, to_account="bob").to_account == "bob"
         assert ledger.post_hold(open_.id, to_account="carol").to_account == "carol"
 
@@ -285,8 +287,8 @@ def test_it_expires_at_the_very_microsecond(
             assert ledger.post_hold(hold.id).amount == 1_000
         else:
             with unchanged(database_url):
-                assert refusal(lambda: ledger.post_hold(hold.id)) == Rule.HOLD_EXPIRED
-                assert refusal(lambda: ledger.void_hold(hold.id)) == Rule.HOLD_EXPIRED
+                assert refused_by(lambda: ledger.post_hold(hold.id)) == Rule.HOLD_EXPIRED
+                assert refused_by(lambda: ledger.void_hold(hold.id)) == Rule.HOLD_EXPIRED
             assert ledger.transfer("alice", "bob", 1_000).amount == 1_000
 
 
@@ -303,14 +305,14 @@ def test_it_must_expire_after_it_began(
 
         if passed:
             with unchanged(database_url):
-                assert refusal(ask) == Rule.EXPIRY_PASSED
+                assert refused_by(ask) == Rule.EXPIRY_PASSED
         else:
             assert ask().expires_at == clock.now + 1
 
 
 def test_the_beginning_of_time_has_passed(database_url: str) -> None:
     with economy(database_url, "alice") as ledger, unchanged(database_url):
-        assert refusal(lambda: ledger.hold("alice", 5, expires_at=moment_of(0))) == (
+        assert refused_by(lambda: ledger.hold("alice", 5, expires_at=moment_of(0))) == (
             Rule.EXPIRY_PASSED
         )
 
@@ -349,7 +351,7 @@ def test_a_sweep_is_bounded_and_the_next_goes_on(database_url: str) -> None:
         ledger.mint("bob", 1)
         assert numbers(ledger)[1] == 2
         with unchanged(database_url):  # it is late, swept or not
-            assert refusal(lambda: ledger.post_hold(last.id)) == Rule.HOLD_EXPIRED
+            assert refused_by(lambda: ledger.post_hold(last.id)) == Rule.HOLD_EXPIRED
         ledger.mint("bob", 1)
         assert numbers(ledger)[1] == 0
         expired = [hold for _, hold in events(database_url, "hold_expired")]
@@ -409,14 +411,14 @@ def test_a_hold_is_a_debit_to_the_limits(database_url: str) -> None:
         ledger.set_limits("alice", max_debit=100)
         ledger.set_limits("bob", max_balance=1_050)
         with unchanged(database_url):
-            assert refusal(lambda: ledger.hold("alice", 101)) == Rule.DEBIT_LIMIT
+            assert refused_by(lambda: ledger.hold("alice", 101)) == Rule.DEBIT_LIMIT
         hold = ledger.hold("alice", 100, "bob")
         with unchanged(database_url):
-            assert refusal(lambda: ledger.post_hold(hold.id)) == Rule.BALANCE_LIMIT
-            assert refusal(lambda: ledger.post_hold(hold.id, 51)) == Rule.BALANCE_LIMIT
+            assert refused_by(lambda: ledger.post_hold(hold.id)) == Rule.BALANCE_LIMIT
+            assert refused_by(lambda: ledger.post_hold(hold.id, 51)) == Rule.BALANCE_LIMIT
         ledger.set_limits("alice", max_debit=40)
         with unchanged(database_url):
-            assert refusal(lambda: ledger.post_hold(hold.id, 41)) == Rule.DEBIT_LIMIT
+            assert refused_by(lambda: ledger.post_hold(hold.id, 41)) == Rule.DEBIT_LIMIT
         assert ledger.post_hold(hold.id, 40, keep_rest=True).amount == 40
         assert numbers(ledger) == (960, 60, 900)
 
@@ -427,8 +429,8 @@ def test_nothing_of_a_frozen_account_is_held_or_posted_but_voided(database_url: 
         for_alice = ledger.hold("bob", 100, "alice")
         ledger.freeze_account("alice")
         with unchanged(database_url):
-            assert refusal(lambda: ledger.hold("alice", 1)) == Rule.ACCOUNT_FROZEN
-            assert refusal(lambda: ledger.post_hold(hold.id)) == Rule.ACCOUNT_FROZEN
+            assert refused_by(lambda: ledger.hold("alice", 1)) == Rule.ACCOUNT_FROZEN
+            assert refused_by(lambda: ledger.post_hold(hold.id)) == Rule.ACCOUNT_FROZEN
         ledger.post_hold(for_alice.id)  # credits arrive
         ledger.void_hold(hold.id)
         assert numbers(ledger) == (1_100, 0, 1_100)
@@ -440,9 +442,9 @@ def test_a_closed_account_gets_no_hold(database_url: str) -> None:
         ledger.burn("bob", 1_000)
         ledger.close_account("bob")
         with unchanged(database_url):
-            assert refusal(lambda: ledger.post_hold(hold.id)) == Rule.ACCOUNT_CLOSED
-            assert refusal(lambda: ledger.hold("alice", 1, "bob")) == Rule.ACCOUNT_CLOSED
-            assert refusal(lambda: ledger.hold("bob", 1)) == Rule.ACCOUNT_CLOSED
+            assert refused_by(lambda: ledger.post_hold(hold.id)) == Rule.ACCOUNT_CLOSED
+            assert refused_by(lambda: ledger.hold("alice", 1, "bob")) == Rule.ACCOUNT_CLOSED
+            assert refused_by(lambda: ledger.hold("bob", 1)) == Rule.ACCOUNT_CLOSED
         ledger.reopen_account("bob")
         ledger.post_hold(hold.id)
 

@@ -21,8 +21,8 @@ from ledger import (
     LedgerError,
     Rule,
 )
-from tests.ledger.applications import application, order, orders, refused, three_assets
-from tests.ledger.support import Anything, economy, raw, unchanged
+from tests.ledger.applications import application, order, orders, three_assets
+from tests.ledger.support import Anything, economy, raw, refused_by, unchanged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,8 +84,8 @@ def test_the_settings_of_the_connection_are_put_back(ledger: Ledger, engine: Eng
         on = ledger.on(connection, "SCI")
         on.transfer("alice", "bob", 1, asset="SCI")
         assert settings(connection) == before
-        assert refused(lambda: on.transfer("alice", "x", 1, asset="SCI")) == Rule.UNKNOWN_ACCOUNT
-        assert refused(lambda: on.mint("alice", 1, asset="GEM")) == Rule.LOCK_ORDER
+        assert refused_by(lambda: on.transfer("alice", "x", 1, asset="SCI")) == Rule.UNKNOWN_ACCOUNT
+        assert refused_by(lambda: on.mint("alice", 1, asset="GEM")) == Rule.LOCK_ORDER
         assert settings(connection) == before
 
 

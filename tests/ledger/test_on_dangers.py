@@ -23,8 +23,8 @@ from ledger import (
     RefusedError,
     Rule,
 )
-from tests.ledger.applications import application, order, refused, three_assets
-from tests.ledger.support import Anything, economy, unchanged
+from tests.ledger.applications import application, order, three_assets
+from tests.ledger.support import Anything, economy, refused_by, unchanged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -178,7 +178,7 @@ def test_what_was_not_named_is_refused(ledger: Ledger, engine: Engine, later: st
         on = ledger.on(connection, "GEM")
         on.transfer("alice", "bob", 1, asset="GEM")
         for _ in range(2):
-            rule = refused(lambda: on.transfer("alice", "bob", 1, asset=later))
+            rule = refused_by(lambda: on.transfer("alice", "bob", 1, asset=later))
             assert rule == Rule.LOCK_ORDER
         on.transfer("alice", "bob", 1, asset="GEM")
     assert ledger.get_balance("bob", "GEM") == 2
@@ -202,7 +202,7 @@ def test_a_status_concerns_every_asset(ledger: Ledger, engine: Engine) -> None:
     with engine.begin() as connection:
         on = ledger.on(connection, "SCI", accounts=True)
         on.create_account("carol", 1, asset="SCI")
-        assert refused(lambda: on.freeze_account("alice")) == Rule.LOCK_ORDER
+        assert refused_by(lambda: on.freeze_account("alice")) == Rule.LOCK_ORDER
     with engine.begin() as connection:
         every = ledger.on(connection, "SCI", "GEM", "ORE", accounts=True)
         assert every.freeze_account("alice").account_id == "alice"
@@ -213,7 +213,7 @@ def test_a_second_on_cannot_add_assets(ledger: Ledger, engine: Engine) -> None:
         ledger.on(connection, "GEM", "ORE").transfer("alice", "bob", 1, asset="GEM")
         ledger.on(connection, "ORE").transfer("alice", "bob", 1, asset="ORE")
         other = ledger.on(connection, "SCI")
-        assert refused(lambda: other.transfer("alice", "bob", 1, asset="SCI")) == Rule.LOCK_ORDER
+        assert refused_by(lambda: other.transfer("alice", "bob", 1, asset="SCI")) == Rule.LOCK_ORDER
         connection.rollback()
         other.transfer("alice", "bob", 1, asset="SCI")
 
@@ -222,8 +222,8 @@ def test_what_is_held_by_id_needs_its_asset_too(ledger: Ledger, engine: Engine) 
     hold, entry = ledger.hold("alice", 5, asset="GEM"), ledger.mint("bob", 5, asset="ORE")
     with engine.begin() as connection:
         on = ledger.on(connection, "SCI")
-        assert refused(lambda: on.void_hold(hold.id)) == Rule.LOCK_ORDER
-        assert refused(lambda: on.reverse(entry.id)) == Rule.LOCK_ORDER
+        assert refused_by(lambda: on.void_hold(hold.id)) == Rule.LOCK_ORDER
+        assert refused_by(lambda: on.reverse(entry.id)) == Rule.LOCK_ORDER
 
 
 def test_crossed_assets_cannot_deadlock(ledger: Ledger, engine: Engine) -> None:
@@ -247,7 +247,7 @@ def test_crossed_assets_cannot_deadlock(ledger: Ledger, engine: Engine) -> None:
 def test_which_assets_is_said_where_there_are_several(ledger: Ledger, engine: Engine) -> None:
     with engine.connect() as connection:
         on = ledger.on(connection)
-        assert refused(lambda: on.mint("alice", 1, asset="GEM")) == Rule.ASSET_REQUIRED
+        assert refused_by(lambda: on.mint("alice", 1, asset="GEM")) == Rule.ASSET_REQUIRED
         with pytest.raises(NotFoundError) as unknown:
             ledger.on(connection, "GEM", "NONE").mint("alice", 1, asset="GEM")
         assert unknown.value.rule == Rule.UNKNOWN_ASSET
@@ -329,7 +329,7 @@ def test_nobody_posts_between_the_read_and_the_entry(sqlite_url: str) -> None:
         on = ledger.on(connection)
         assert on.get_balance("bob") == 1_000
         ledger.transfer("alice", "bob", 1_000)
-        assert refused(lambda: on.transfer("alice", "bob", 1)) == Rule.INSUFFICIENT_AVAILABLE
+        assert refused_by(lambda: on.transfer("alice", "bob", 1)) == Rule.INSUFFICIENT_AVAILABLE
 
 
 @pytest.mark.parametrize("level", ["SERIALIZABLE", "REPEATABLE READ", "AUTOCOMMIT"])
@@ -341,7 +341,7 @@ def test_other_isolation_is_refused_by_name(postgres_url: str, level: Anything) 
         unchanged(postgres_url),
     ):
         on = ledger.on(connection)
-        assert refused(lambda: on.transfer("alice", "bob", 1)) == Rule.ISOLATION
+        assert refused_by(lambda: on.transfer("alice", "bob", 1)) == Rule.ISOLATION
         connection.rollback()
 
 
@@ -354,7 +354,7 @@ def test_autocommit_on_sqlite_is_refused_by_name(sqlite_url: str) -> None:
     ):
         on = ledger.on(connection)
         assert on.get_balance("alice") == 1_000
-        assert refused(lambda: on.transfer("alice", "bob", 1)) == Rule.ISOLATION
+        assert refused_by(lambda: on.transfer("alice", "bob", 1)) == Rule.ISOLATION
 
 
 def test_a_transaction_that_failed_is_rolled_back_first(postgres_url: str) -> None:
@@ -385,7 +385,7 @@ def test_a_key_that_another_commits_meanwhile_is_refused(postgres_url: str) -> N
         def post_gem() -> Rule:
             with engine.begin() as second:
                 on = ledger.on(second, "GEM")
-                rule = refused(lambda: on.mint("bob", 1, asset="GEM", idempotency_key="k"))
+                rule = refused_by(lambda: on.mint("bob", 1, asset="GEM", idempotency_key="k"))
                 on.mint("bob", 1, asset="GEM", idempotency_key="other")
             return rule
 

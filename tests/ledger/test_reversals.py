@@ -22,7 +22,7 @@ from ledger import (
 )
 from ledger.model import ZERO_HASH
 from ledger.requests import PostHold, Reverse, VoidHold
-from tests.ledger.support import Anything, accepted, economy, place, unchanged
+from tests.ledger.support import Anything, accepted, economy, place, refused_by, unchanged
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,13 +30,6 @@ if TYPE_CHECKING:
     from ledger.requests import Item
 
 NOBODY = Hash32(b"\xee" * 32)
-
-
-def refusal(call: Callable[[], object]) -> Rule:
-    """Return the rule that refuses a call."""
-    with pytest.raises(RefusedError) as refused:
-        call()
-    return refused.value.rule
 
 
 def test_a_reversal_is_an_entry_that_names_the_old_one(database_url: str) -> None:
@@ -59,7 +52,7 @@ def test_a_part_is_reversed_and_the_rest_stays(database_url: str, amount: int) -
         assert new.amount == amount
         assert ledger.get_balance("bob") == 1_300 - amount
         with unchanged(database_url):  # once, whatever is left of it
-            assert refusal(lambda: ledger.reverse(old.id, 1)) == Rule.ENTRY_REVERSED
+            assert refused_by(lambda: ledger.reverse(old.id, 1)) == Rule.ENTRY_REVERSED
         assert ledger.audit().ok
 
 
@@ -91,7 +84,7 @@ def test_what_was_posted_of_a_hold_goes_back_and_the_hold_stays_posted(database_
         [new] = ledger.reverse(ledger.post_hold(hold.id).id)
         assert (new.from_account, new.amount) == ("bob", 300)
         with unchanged(database_url):
-            assert refusal(lambda: ledger.post_hold(hold.id)) == Rule.HOLD_POSTED
+            assert refused_by(lambda: ledger.post_hold(hold.id)) == Rule.HOLD_POSTED
         assert ledger.balance("alice").available == 1_000
 
 
@@ -145,7 +138,7 @@ def test_what_cannot_be_reversed_changes_nothing(database_url: str, case: str) -
     with economy(database_url, "alice", "bob") as ledger:
         entry = prepare(ledger)
         with unchanged(database_url):
-            assert refusal(lambda: ledger.reverse(entry, **options)) == rule
+            assert refused_by(lambda: ledger.reverse(entry, **options)) == rule
 
 
 def test_an_entry_of_nothing_to_itself_cannot_be_undone(database_url: str) -> None:
@@ -155,8 +148,8 @@ def test_an_entry_of_nothing_to_itself_cannot_be_undone(database_url: str) -> No
         itself = Movement("alice", "alice", 5, kind=Kind.CHAIN, cause=place())
         made = [accepted(it).entries[0].id for it in ledger.post_many([zero, itself])]
         with unchanged(database_url):
-            assert refusal(lambda: ledger.reverse(made[0])) == Rule.AMOUNT_ZERO
-            assert refusal(lambda: ledger.reverse(made[1])) == Rule.SAME_ACCOUNT
+            assert refused_by(lambda: ledger.reverse(made[0])) == Rule.AMOUNT_ZERO
+            assert refused_by(lambda: ledger.reverse(made[1])) == Rule.SAME_ACCOUNT
 
 
 # --- groups ------------------------------------------------------------------------------------
@@ -194,7 +187,7 @@ def test_a_group_is_reversed_whole_from_its_end(database_url: str, named: int) -
             for result in ledger.post_many(Reverse(one, whole_group=True) for one in old):
                 assert isinstance(result, RefusedError)
                 assert result.rule == Rule.ENTRY_REVERSED
-            assert refusal(lambda: ledger.reverse(new[0].id)) == Rule.GROUP_WHOLE
+            assert refused_by(lambda: ledger.reverse(new[0].id)) == Rule.GROUP_WHOLE
         assert ledger.audit().ok
 
 
@@ -203,8 +196,8 @@ def test_no_part_of_a_group_is_reversed(database_url: str, named: int) -> None:
     with economy(database_url, "alice", "bob", "carol") as ledger:
         old = swap(ledger)
         with unchanged(database_url):
-            assert refusal(lambda: ledger.reverse(old[named])) == Rule.GROUP_WHOLE
-            assert refusal(lambda: ledger.reverse(old[named], 1)) == Rule.GROUP_WHOLE
+            assert refused_by(lambda: ledger.reverse(old[named])) == Rule.GROUP_WHOLE
+            assert refused_by(lambda: ledger.reverse(old[named], 1)) == Rule.GROUP_WHOLE
             ledger.reverse(old[named], whole_group=True, dry_run=True)
 
 

@@ -24,7 +24,7 @@ from ledger import (
 )
 from ledger.account_rules import TRANSITIONS
 from ledger.requests import SetLimits, SetStatus
-from tests.ledger.support import Anything, accepted, economy, raw, unchanged
+from tests.ledger.support import Anything, accepted, economy, raw, refused_by, unchanged
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,13 +34,6 @@ ALREADY = {
     Status.FROZEN: Rule.ACCOUNT_FROZEN,
     Status.CLOSED: Rule.ACCOUNT_CLOSED,
 }
-
-
-def refusal(call: Callable[[], object]) -> Rule:
-    """Return the rule that refuses a call."""
-    with pytest.raises(RefusedError) as refused:
-        call()
-    return refused.value.rule
 
 
 def changes(url: str) -> list[tuple[str, str]]:
@@ -89,15 +82,17 @@ def test_what_each_standing_lets_pass(database_url: str) -> None:
         ]
         ledger.freeze_account("alice")
         with unchanged(database_url):
-            assert {refusal(each) for each in debits} == {Rule.ACCOUNT_FROZEN}
+            assert {refused_by(each) for each in debits} == {Rule.ACCOUNT_FROZEN}
         for each in credits_:
             each()
         ledger.reopen_account("alice")
         ledger.burn("alice", ledger.get_balance("alice"))
         ledger.close_account("alice")
         with unchanged(database_url):
-            assert {refusal(each) for each in [*debits, *credits_]} == {Rule.ACCOUNT_CLOSED}
-            assert refusal(lambda: ledger.set_limits("alice", max_debit=1)) == Rule.ACCOUNT_CLOSED
+            assert {refused_by(each) for each in [*debits, *credits_]} == {Rule.ACCOUNT_CLOSED}
+            assert (
+                refused_by(lambda: ledger.set_limits("alice", max_debit=1)) == Rule.ACCOUNT_CLOSED
+            )
         ledger.reopen_account("alice")
         ledger.mint("alice", 10)
         for each in debits:
@@ -116,13 +111,13 @@ def test_it_closes_only_with_nothing_of_any_asset(database_url: str) -> None:
         ledger.create_asset("B", "B")
         ledger.mint("alice", 1, asset="B")
         with unchanged(database_url):
-            assert refusal(lambda: ledger.close_account("alice")) == Rule.ACCOUNT_NOT_EMPTY
+            assert refused_by(lambda: ledger.close_account("alice")) == Rule.ACCOUNT_NOT_EMPTY
         ledger.burn("alice", 1_000, asset="SCI")
         with unchanged(database_url):
-            assert refusal(lambda: ledger.close_account("alice")) == Rule.ACCOUNT_NOT_EMPTY
+            assert refused_by(lambda: ledger.close_account("alice")) == Rule.ACCOUNT_NOT_EMPTY
         ledger.freeze_account("alice")
         with unchanged(database_url):
-            assert refusal(lambda: ledger.close_account("alice")) == Rule.ACCOUNT_NOT_EMPTY
+            assert refused_by(lambda: ledger.close_account("alice")) == Rule.ACCOUNT_NOT_EMPTY
         ledger.reopen_account("alice")
         ledger.burn("alice", 1, asset="B")
         assert ledger.close_account("alice").status == Status.CLOSED
@@ -134,7 +129,7 @@ def test_it_closes_whatever_asset_another_process_has_made(database_url: str) ->
         other.create_asset("B", "B")
         other.mint("alice", 1, asset="B")
         with unchanged(database_url):
-            assert refusal(lambda: ledger.close_account("alice")) == Rule.ACCOUNT_NOT_EMPTY
+            assert refused_by(lambda: ledger.close_account("alice")) == Rule.ACCOUNT_NOT_EMPTY
 
 
 def test_a_standing_is_seen_by_whoever_has_the_ledger_open(database_url: str) -> None:
@@ -142,11 +137,11 @@ def test_a_standing_is_seen_by_whoever_has_the_ledger_open(database_url: str) ->
         other.transfer("alice", "bob", 1)
         for _ in range(3):
             ledger.freeze_account("alice")
-            assert refusal(lambda: other.transfer("alice", "bob", 1)) == Rule.ACCOUNT_FROZEN
+            assert refused_by(lambda: other.transfer("alice", "bob", 1)) == Rule.ACCOUNT_FROZEN
             ledger.reopen_account("alice")
             other.transfer("alice", "bob", 1)
             ledger.set_limits("alice", max_debit=1)
-            assert refusal(lambda: other.transfer("alice", "bob", 2)) == Rule.DEBIT_LIMIT
+            assert refused_by(lambda: other.transfer("alice", "bob", 2)) == Rule.DEBIT_LIMIT
             ledger.set_limits("alice")
             other.transfer("alice", "bob", 2)
         assert ledger.audit().ok
@@ -241,7 +236,7 @@ def test_limits_can_precede_any_balance(database_url: str) -> None:
         ledger.create_account("alice", 0)
         ledger.set_limits("alice", max_balance=5)
         with unchanged(database_url):
-            assert refusal(lambda: ledger.transfer("bob", "alice", 6)) == Rule.BALANCE_LIMIT
+            assert refused_by(lambda: ledger.transfer("bob", "alice", 6)) == Rule.BALANCE_LIMIT
         ledger.transfer("bob", "alice", 5)
         assert ledger.audit().ok
 
