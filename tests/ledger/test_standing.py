@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +12,13 @@ import pytest
 from ledger import (
     ISSUER,
     MAX_AMOUNT,
+    Address,
     FieldError,
     Group,
     Ledger,
     Limits,
+    Link,
+    LinkScheme,
     Movement,
     NotFoundError,
     OpenAccount,
@@ -317,3 +321,20 @@ def test_what_is_no_limit_is_refused(database_url: str, field: str, limit: Anyth
         with pytest.raises(FieldError) as refused:
             ledger.set_limits("alice", **{field: limit})
         assert refused.value.field == field
+
+
+def test_an_address_never_changes(database_url: str) -> None:
+    given = Address(b"\xab" * 20)
+    with economy(database_url, "bob", balance=0) as ledger:
+        ledger.create_account("alice", 0, address=given, link=Link(LinkScheme.OPERATOR))
+        derived = ledger.account("bob").address
+        for account_id, address in (("alice", given), ("bob", derived)):
+            for change in (ledger.freeze_account, ledger.close_account, ledger.reopen_account):
+                assert change(account_id).address == address
+            ledger.set_limits(account_id, max_debit=5)
+            with unchanged(database_url):
+                other, link = Address(b"\xcd" * 20), Link(LinkScheme.OPERATOR)
+                asked = partial(ledger.create_account, account_id, 0, address=other, link=link)
+                assert refused_by(asked) == Rule.ACCOUNT_EXISTS
+            assert ledger.account(account_id).address == address
+        assert ledger.audit().ok
