@@ -1,36 +1,26 @@
-"""A chain through one of its nodes: the only module that knows web3, and how nodes differ."""
+"""A chain through one of its nodes: the only module that knows how nodes differ."""
 
 from __future__ import annotations
 
-import json
-import sys
 import time
-from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from bridge.codec import Log, quantity
 from bridge.errors import (
     ChainError,
-    NoAnswerError,
     ReorganisedError,
     RpcError,
     TransactionError,
     WrongChainError,
 )
-from bridge.strict import MAX_RECURSION
+from bridge.jsonrpc import JsonRpc, to_hex
 from ledger.model import Address, Hash32
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-    from types import TracebackType
-
-    from web3.types import RPCEndpoint
+    from collections.abc import Iterator, Mapping
 
     from bridge.keys import SignedTransaction, Signer
-
-T = TypeVar("T")
 
 LOCAL_CHAIN_IDS: Final = frozenset({1337, 31337})
 """Chains that are nothing but a test: Anvil's and Hardhat's 31337, Ganache's and geth's 1337."""
@@ -38,7 +28,6 @@ LOCAL_CHAIN_IDS: Final = frozenset({1337, 31337})
 TRANSACTION_GAS_CAP: Final = 2**24
 """The most gas one transaction may ask for (EIP-7825)."""
 
-_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _FIRST_POLL: Final = 0.02
 _LONGEST_POLL: Final = 2.0
 
@@ -66,34 +55,13 @@ class TransactionReceipt:
     logs: tuple[Log, ...]
 
 
-class Chain:
+class Chain(JsonRpc):
     """A connection to one chain. Every method raises ChainError if the node fails in its part."""
 
     def __init__(self, url: str, timeout: float) -> None:
         """Prepare to speak to `url`; `connect` is what callers use."""
-        # Half a second to import: whoever speaks to no node does not wait for it.
-        from requests import Session  # noqa: PLC0415 (see above)
-        from web3 import HTTPProvider  # noqa: PLC0415 (see above)
-
-        # Providers put keys into the path, the query and the user name: none of it is ever shown.
-        try:
-            parts = urlsplit(url)
-            port = f":{parts.port}" if parts.port else ""
-        except ValueError:  # a port that is no number, a bracket without the other
-            raise NoAnswerError("the RPC URL has no host and port that can be read") from None
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise NoAnswerError("the RPC URL must start with http:// or https:// and name a host")
-        self.name = f"{parts.scheme}://{parts.hostname}{port}"
+        super().__init__(url, timeout)
         self.chain_id = 0
-        self._session = Session()
-        if parts.hostname in _LOOPBACK:
-            self._session.trust_env = False  # no proxy stands between us and this machine
-        self._provider = HTTPProvider(
-            url,
-            request_kwargs={"timeout": timeout},
-            session=self._session,
-            exception_retry_configuration=None,
-        )
 
     @classmethod
     def connect(
@@ -106,7 +74,7 @@ class Chain:
             WrongChainError: the node serves another chain than the expected one.
         """
         chain = cls(url, timeout)
-        chain.chain_id = chain._quantity(chain.request("eth_chainId"))
+        chain.chain_id = chain.quantity(chain.request("eth_chainId"))
         if expected_chain_id not in {None, chain.chain_id}:
             chain.close()
             raise WrongChainError(
@@ -115,60 +83,19 @@ class Chain:
             )
         return chain
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Give the connection back."""
-        self._session.close()
-
     @property
     def is_local_test(self) -> bool:
         """Whether nothing on this chain can be worth anything."""
         return self.chain_id in LOCAL_CHAIN_IDS
 
-    # --- requests ---
-
-    def request(self, method: str, *parameters: object) -> Any:  # noqa: ANN401 (JSON is anything)
-        """Return the result of a JSON-RPC call.
-
-        Raises:
-            NoAnswerError: no answer, or one that is not JSON-RPC.
-            RpcError: the node's own error.
-        """
-        limit = sys.getrecursionlimit()
-        try:
-            sys.setrecursionlimit(min(limit, MAX_RECURSION))  # see `bridge.strict.load_json`
-            answer: Any = self._provider.make_request(cast("RPCEndpoint", method), list(parameters))
-        except OSError as error:  # every error of the HTTP library is one
-            reason = type(error).__name__
-            raise NoAnswerError(
-                f"{self.name} does not answer ({reason}): is the node up?"
-            ) from None
-        except (ValueError, TypeError, RecursionError):
-            answer = None
-        finally:
-            sys.setrecursionlimit(limit)
-        if not isinstance(answer, dict) or ("result" in answer) == ("error" in answer):
-            raise NoAnswerError(f"{self.name} does not answer in JSON-RPC: is that a node's URL?")
-        if "error" in answer:
-            raise _rpc_error(method, answer["error"])
-        return answer["result"]
+    # --- state ---
 
     def block(self, tag: str = "latest") -> Block:
         """Return the block that `tag` ("latest", "safe", "finalized" or 0x hex) names."""
         found = self.request("eth_getBlockByNumber", tag, False)  # noqa: FBT003 (JSON-RPC is positional)
         if found is None:
             raise ReorganisedError(f"{self.name} has no block {tag}")
-        return self._parsed("a block", lambda: _block(found))
+        return self.parsed("a block", lambda: _block(found))
 
     def check_canonical(self, block: Block) -> None:
         """Raise ReorganisedError unless `block` is still part of the chain."""
@@ -179,7 +106,7 @@ class Chain:
 
     def code(self, address: Address, at: Block) -> bytes:
         """Return the code at `address`; empty if there is no contract."""
-        return self._bytes(self.request("eth_getCode", _hex(address), _pin(at)))
+        return self.data(self.request("eth_getCode", to_hex(address), _pin(at)))
 
     def has_code_since(self, address: Address, at: Block) -> int:
         """Return the first block up to `at` in which `address` has code, by bisection.
@@ -190,8 +117,8 @@ class Chain:
         try:
             while low < high:
                 middle = (low + high) // 2
-                found = self.request("eth_getCode", _hex(address), quantity(middle))
-                low, high = (low, middle) if self._bytes(found) else (middle + 1, high)
+                found = self.request("eth_getCode", to_hex(address), quantity(middle))
+                low, high = (low, middle) if self.data(found) else (middle + 1, high)
         except RpcError:
             return 0
         return low
@@ -213,24 +140,24 @@ class Chain:
         Raises:
             RpcError: the call reverted.
         """
-        transaction = {"data": _hex(data)}
+        transaction = {"data": to_hex(data)}
         if to is not None:
-            transaction["to"] = _hex(to)
+            transaction["to"] = to_hex(to)
         if sender is not None:
-            transaction["from"] = _hex(sender)
+            transaction["from"] = to_hex(sender)
         parameters: list[object] = [transaction, _pin(at) if at else "latest"]
         if code is not None and to is not None:
-            parameters.append({_hex(to): {"code": _hex(code)}})
-        return self._bytes(self.request("eth_call", *parameters))
+            parameters.append({to_hex(to): {"code": to_hex(code)}})
+        return self.data(self.request("eth_call", *parameters))
 
     def logs(self, address: Address, topic: Hash32 | None, first: int, last: int) -> Iterator[Log]:
         """Yield the logs of `address` in blocks `first` to `last`, in their order.
 
         A range that the node finds too large is asked for in halves.
         """
-        wanted: dict[str, object] = {"address": _hex(address)}
+        wanted: dict[str, object] = {"address": to_hex(address)}
         if topic is not None:
-            wanted["topics"] = [_hex(topic)]
+            wanted["topics"] = [to_hex(topic)]
         span = {"fromBlock": quantity(first), "toBlock": quantity(last)}
         try:
             found = self.request("eth_getLogs", {**wanted, **span})
@@ -241,14 +168,14 @@ class Chain:
             yield from self.logs(address, topic, first, middle)
             yield from self.logs(address, topic, middle + 1, last)
             return
-        yield from self._parsed("logs", lambda: map(Log.parse, found))
+        yield from self.parsed("logs", lambda: map(Log.parse, found))
 
     # --- transactions ---
 
     def estimate_gas(self, sender: Address, to: Address, data: bytes) -> int:
         """Return the gas that the transaction would use; RpcError if it would revert."""
-        transaction = {"from": _hex(sender), "to": _hex(to), "data": _hex(data)}
-        return self._quantity(self.request("eth_estimateGas", transaction))
+        transaction = {"from": to_hex(sender), "to": to_hex(to), "data": to_hex(data)}
+        return self.quantity(self.request("eth_estimateGas", transaction))
 
     def transact(
         self, signer: Signer, to: Address, data: bytes = b"", *, gas: int, value: int = 0
@@ -259,7 +186,7 @@ class Chain:
                 "chainId": self.chain_id,
                 "nonce": self.next_nonce(signer.address),
                 "to": str(to),
-                "data": _hex(data),
+                "data": to_hex(data),
                 "value": value,
                 "gas": min(gas, TRANSACTION_GAS_CAP),
                 **self._fees(),
@@ -268,7 +195,7 @@ class Chain:
 
     def next_nonce(self, address: Address) -> int:
         """Return the nonce after the last transaction of `address`, pending ones among them."""
-        return self._quantity(self.request("eth_getTransactionCount", _hex(address), "pending"))
+        return self.quantity(self.request("eth_getTransactionCount", to_hex(address), "pending"))
 
     def send(self, signed: SignedTransaction) -> None:
         """Broadcast; an error means "unknown", so after one the chain is asked what it knows.
@@ -277,19 +204,19 @@ class Chain:
             ChainError: the error, if the chain does not know the transaction.
         """
         try:
-            self.request("eth_sendRawTransaction", _hex(signed.raw))
+            self.request("eth_sendRawTransaction", to_hex(signed.raw))
         except ChainError:
             if not self.knows(signed.hash):
                 raise
 
     def knows(self, transaction: Hash32) -> bool:
         """Tell whether the transaction is mined or waits to be."""
-        return self.request("eth_getTransactionByHash", _hex(transaction)) is not None
+        return self.request("eth_getTransactionByHash", to_hex(transaction)) is not None
 
     def receipt(self, transaction: Hash32) -> TransactionReceipt | None:
         """Return the receipt of a mined transaction, or None."""
-        found = self.request("eth_getTransactionReceipt", _hex(transaction))
-        return None if found is None else self._parsed("a receipt", lambda: _receipt(found))
+        found = self.request("eth_getTransactionReceipt", to_hex(transaction))
+        return None if found is None else self.parsed("a receipt", lambda: _receipt(found))
 
     def wait(self, transaction: Hash32, *, timeout: float = 180.0) -> TransactionReceipt:
         """Return the receipt of `transaction`, waiting `timeout` seconds for it to be mined.
@@ -320,39 +247,17 @@ class Chain:
         """Return the fee fields: twice the base fee lasts six full blocks (EIP-1559)."""
         base_fee = self.block().base_fee
         if base_fee is None:
-            return {"gasPrice": self._quantity(self.request("eth_gasPrice"))}
+            return {"gasPrice": self.quantity(self.request("eth_gasPrice"))}
         try:
-            tip = self._quantity(self.request("eth_maxPriorityFeePerGas"))
+            tip = self.quantity(self.request("eth_maxPriorityFeePerGas"))
         except RpcError:
             tip = 10**9
         return {"maxFeePerGas": 2 * base_fee + tip, "maxPriorityFeePerGas": tip, "type": 2}
 
-    # --- what nodes write ---
-
-    def _parsed(self, what: str, parse: Callable[[], T]) -> T:
-        """Return what `parse` makes of an answer; ChainError if the answer is malformed."""
-        try:
-            return parse()
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise NoAnswerError(
-                f"{self.name} returned {what} that is malformed ({error!r})"
-            ) from None
-
-    def _quantity(self, found: object) -> int:
-        return self._parsed("a number", lambda: int(str(found), 16))
-
-    def _bytes(self, found: object) -> bytes:
-        return self._parsed("data", lambda: bytes.fromhex(str(found)[2:]))
-
-
-def _hex(data: bytes) -> str:
-    """Return `data` as JSON-RPC has it."""
-    return "0x" + data.hex()
-
 
 def _pin(block: Block) -> dict[str, object]:
     """Return the parameter that reads at `block` and no other (EIP-1898)."""
-    return {"blockHash": _hex(block.hash)}
+    return {"blockHash": to_hex(block.hash)}
 
 
 def _block(found: Mapping[str, Any]) -> Block:
@@ -375,18 +280,3 @@ def _receipt(found: Mapping[str, Any]) -> TransactionReceipt:
         gas_used=int(found["gasUsed"], 16),
         logs=tuple(map(Log.parse, found["logs"])),
     )
-
-
-def _rpc_error(method: str, error: object) -> RpcError:
-    """Return the error that a node answered with; Hardhat nests the revert's data."""
-    if not isinstance(error, dict):
-        return RpcError(method, 0, json.dumps(error)[:200])
-    found = error.get("data")
-    if isinstance(found, dict):
-        found = found.get("data")
-    revert = b""
-    if isinstance(found, str) and found.startswith("0x"):
-        with suppress(ValueError):
-            revert = bytes.fromhex(found[2:])
-    code = error.get("code")
-    return RpcError(method, code if isinstance(code, int) else 0, str(error.get("message")), revert)

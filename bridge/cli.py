@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import click
 
-from bridge.cli_chain import chain_group, demo
+from bridge.cli_chain import chain_deploy, demo
 from bridge.cli_files import audit, checkpoint, export_command, import_command, vectors
 from bridge.cli_proofs import check, prove_group
+from bridge.cli_replay import chain_replay
+from bridge.cli_verify import chain_verify
 from bridge.console import ask_wallet
 from ledger import cli
-from ledger.console import Program
+from ledger.console import Commands, Program
 
 __all__ = ["main"]
 
@@ -44,6 +46,14 @@ Exit codes:
 def main() -> None:
     """A SQL ledger that is already a chain."""
 
+
+@click.group("chain", cls=Commands)
+def chain_group() -> None:
+    """Deploy, replay and verify on an EVM chain."""
+
+
+for command in (chain_deploy, chain_replay, chain_verify):
+    chain_group.add_command(command)
 
 for command in (
     *cli.COMMANDS,

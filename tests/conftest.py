@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, settings
 from tests.support import nodes
 from tests.support.guardian import Guardian
 from tests.support.postgres import PostgresServer
+from tests.support.rpc_proxy import RpcProxy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -153,6 +154,14 @@ def start_anvil(guardian: Guardian) -> Iterator[StartNode]:
 def fresh_anvil(start_anvil: StartNode) -> Node:
     """Return an Anvil for this test alone, which may stop or kill it."""
     return start_anvil()
+
+
+@pytest.fixture
+def rpc_proxy(anvil: Node) -> Iterator[RpcProxy]:
+    """Return a proxy before the session's Anvil, honest until the test makes it lie."""
+    proxy = RpcProxy(anvil)
+    yield proxy
+    proxy.close()
 
 
 @pytest.fixture(scope="session")
