@@ -20,7 +20,7 @@ from ledger.model import Address, Hash32
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from bridge.keys import SignedTransaction, Signer
+    from bridge.keys import SignedTransaction, TransactionSigner
 
 LOCAL_CHAIN_IDS: Final = frozenset({1337, 31337})
 """Chains that are nothing but a test: Anvil's and Hardhat's 31337, Ganache's and geth's 1337."""
@@ -178,7 +178,7 @@ class Chain(JsonRpc):
         return self.quantity(self.request("eth_estimateGas", transaction))
 
     def transact(
-        self, signer: Signer, to: Address, data: bytes = b"", *, gas: int, value: int = 0
+        self, signer: TransactionSigner, to: Address, data: bytes = b"", *, gas: int, value: int = 0
     ) -> SignedTransaction:
         """Return a signed transaction with the signer's next nonce; nothing is sent."""
         return signer.sign(

@@ -20,7 +20,7 @@ from ledger.errors import NotFoundError
 
 if TYPE_CHECKING:
     from bridge.chain import Chain
-    from bridge.keys import Signer
+    from bridge.keys import TransactionSigner
     from ledger import Asset, Ledger
     from ledger.model import Address
 
@@ -59,7 +59,7 @@ class DeployReport:
 def deploy(
     ledger: Ledger,
     chain: Chain,
-    signer: Signer,
+    signer: TransactionSigner,
     *,
     allow_own_registrar: bool = False,
     progress: ReportProgress = ignore,
@@ -91,7 +91,9 @@ def deploy(
     return DeployReport(chain.chain_id, signer.address, factory, tuple(tokens))
 
 
-def _deploy_token(ledger: Ledger, chain: Chain, signer: Signer, asset: Asset) -> Deployment:
+def _deploy_token(
+    ledger: Ledger, chain: Chain, signer: TransactionSigner, asset: Asset
+) -> Deployment:
     """Deploy the token of `asset`; its operator is stored after that, if it had none."""
     is_new_operator = asset.operator is None and not signer.is_public
     own = replace(asset, operator=signer.address)
@@ -146,7 +148,7 @@ def _check_custody(ledger: Ledger, *, allow_own: bool) -> None:
             )
 
 
-def _create(chain: Chain, signer: Signer, name: str, creation: Creation) -> Deployment:
+def _create(chain: Chain, signer: TransactionSigner, name: str, creation: Creation) -> Deployment:
     """Deploy `creation` through the proxy, unless something is at its address."""
     if chain.code(creation.address, chain.block()):
         return Deployment(name, creation.address, is_new=False, gas_used=0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
 from eth_typing import Hash32 as Digest
 
@@ -72,6 +72,21 @@ class SignedTransaction:
     def sender(self) -> Address:
         """Who signed it, recovered from the signature."""
         return Address.parse(_accounts().recover_transaction(self.raw))
+
+
+class TransactionSigner(Protocol):
+    """Who signs transactions: a key in this process, or another program that has it."""
+
+    @property
+    def address(self) -> Address:
+        """Whose transactions they are."""
+
+    @property
+    def is_public(self) -> bool:
+        """Whether everybody has this key."""
+
+    def sign(self, transaction: Mapping[str, Any]) -> SignedTransaction:
+        """Return `transaction` (the fields that eth-account wants), signed, and nothing else."""
 
 
 class Signer:

@@ -14,7 +14,7 @@ from ledger.model import Address, Hash32
 
 if TYPE_CHECKING:
     from bridge.chain import Chain
-    from bridge.keys import Signer
+    from bridge.keys import TransactionSigner
 
 PROXY_CODE: Final = bytes.fromhex(
     "7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe036016000816020823780"
@@ -34,7 +34,7 @@ _PROXY_TRANSACTION: Final = bytes.fromhex(
 )
 
 
-def ensure_deployment_proxy(chain: Chain, signer: Signer) -> bool:
+def ensure_deployment_proxy(chain: Chain, signer: TransactionSigner) -> bool:
     """See to it that the proxy is on `chain`; return whether it had to be put there.
 
     Its sender is funded and its transaction broadcast. Where contracts cost more gas than that
@@ -63,7 +63,7 @@ def ensure_deployment_proxy(chain: Chain, signer: Signer) -> bool:
     return True
 
 
-def _broadcast(chain: Chain, signer: Signer) -> None:
+def _broadcast(chain: Chain, signer: TransactionSigner) -> None:
     """Fund the proxy's sender and broadcast its transaction."""
     funds = chain.transact(signer, _PROXY_SENDER, gas=21_000, value=_PROXY_FUNDS)
     chain.send_and_wait(funds, "funding the sender of the deployment proxy")

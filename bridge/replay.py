@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bridge.chain import Chain, TransactionReceipt
-    from bridge.keys import Signer
+    from bridge.keys import TransactionSigner
     from bridge.outbox import Status
     from ledger import Ledger
     from ledger.model import Address, Hash32
@@ -89,7 +89,7 @@ class ReplayReport:
 
 
 def replay(
-    ledger: Ledger, chain: Chain, signer: Signer, *, progress: ReportProgress = ignore
+    ledger: Ledger, chain: Chain, signer: TransactionSigner, *, progress: ReportProgress = ignore
 ) -> ReplayReport:
     """Send every sealed batch that the chain does not have yet, asset by asset.
 
@@ -121,7 +121,7 @@ class _Replay:
     """One run over all assets."""
 
     def __init__(
-        self, ledger: Ledger, chain: Chain, signer: Signer, progress: ReportProgress
+        self, ledger: Ledger, chain: Chain, signer: TransactionSigner, progress: ReportProgress
     ) -> None:
         self._ledger = ledger
         self._chain = chain
@@ -280,7 +280,7 @@ def _foreign(asset: Asset, event: BatchReplayed) -> ForeignHistoryError:
 # --- checks ---
 
 
-def _check_operator(token: Token, signer: Signer) -> None:
+def _check_operator(token: Token, signer: TransactionSigner) -> None:
     """Raise OperatorError unless `signer` may replay."""
     symbol = token.asset.symbol
     if token.live:

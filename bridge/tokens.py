@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from bridge.artifacts import Creation
     from bridge.chain import Block, Chain
     from bridge.codec import Log
-    from bridge.keys import Signer
+    from bridge.keys import TransactionSigner
     from ledger.results import Asset, Identity
 
 BALANCES_A_CALL: Final = 4_000
@@ -90,7 +90,7 @@ def on_chain(chain: Chain, asset: Asset) -> Asset:
     return asset
 
 
-def check_operators(chain: Chain, assets: Iterable[Asset], signer: Signer) -> None:
+def check_operators(chain: Chain, assets: Iterable[Asset], signer: TransactionSigner) -> None:
     """Refuse public test keys on a chain that may be worth something.
 
     Raises:
