@@ -7,20 +7,83 @@ on that contract, and the tree is over the whole journal up to each cut.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ledger.batches import records_of
+from ledger.errors import FieldError
 from ledger.hashing import keccak
 from ledger.ids import batch_id, next_history
 from ledger.merkle import Frontier
 from ledger.model import Batch, Hash32
 from ledger.payload import encode_payload
-from ledger.weights import Weight
+from ledger.weights import MAX_ENTRIES, Weight
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from ledger.results import Entry
+
+TRANSACTION_GAS_CAP: Final = 2**24
+"""The most gas that one transaction may have (EIP-7825)."""
+
+TRANSACTION_BYTES: Final = 2**17
+"""The largest transaction that nodes pass on: 128 KiB of RLP (geth's transaction pool)."""
+
+CALL_BYTES: Final = 4 + 5 * 32
+"""Calldata of `replay` without its payload: selector, three words, offset and length."""
+
+ENVELOPE_BYTES: Final = 320
+"""The rest of a transaction, at most: ten fields, three of them of 32 bytes, and RLP's prefixes."""
+
+SMALLEST_GAS: Final = 250_000
+"""What any one entry can be replayed with."""
+
+SMALLEST_BYTES: Final = 1_024
+"""The same, of a transaction's bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one transaction may have on a chain.
+
+    The defaults are Ethereum's; no batch that was sealed is above them, so none is cut by them. All
+    three allow for one entry, whatever it is.
+
+    Raises:
+        FieldError: naming the limit that is out of range.
+    """
+
+    gas: int = TRANSACTION_GAS_CAP
+    """Gas, of which the runs are estimated to need less: 250,000 .. 2**24."""
+    entries: int = MAX_ENTRIES
+    """Transfer logs: 1 .. 4,000."""
+    transaction_bytes: int = TRANSACTION_BYTES
+    """Bytes of the whole signed transaction: 1,024 .. 2**17."""
+
+    def __post_init__(self) -> None:
+        """Refuse a limit that not every entry fits in, or that no transaction may have."""
+        _check_limit("gas", self.gas, SMALLEST_GAS, TRANSACTION_GAS_CAP)
+        _check_limit("entries", self.entries, 1, MAX_ENTRIES)
+        _check_limit("transaction_bytes", self.transaction_bytes, SMALLEST_BYTES, TRANSACTION_BYTES)
+
+    def allow(self, weight: Weight) -> bool:
+        """Tell whether one transaction can carry a run of this weight."""
+        return (
+            weight.entries <= self.entries
+            and weight.gas <= self.gas
+            and transaction_bytes(weight.size) <= self.transaction_bytes
+        )
+
+
+def transaction_bytes(payload_bytes: int) -> int:
+    """Return the size, at most, of the transaction that replays a payload of that many bytes."""
+    return CALL_BYTES + -(-payload_bytes // 32) * 32 + ENVELOPE_BYTES
+
+
+def _check_limit(field: str, value: int, least: int, most: int) -> None:
+    """Refuse what is not an int of `least` .. `most`."""
+    if type(value) is not int or not least <= value <= most:
+        raise FieldError(field, f"must be an int of {least:,} .. {most:,}, not {value!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +119,13 @@ def weigh(entries: Iterable[Entry]) -> Weight:
     return weight
 
 
-def cut(entries: Iterable[Entry]) -> Iterator[int]:
+def cut(entries: Iterable[Entry], limits: Limits = Limits()) -> Iterator[int]:
     """Yield how many of `entries` each run takes, greedily, each run by itself."""
     weight = Weight()
     for entry in entries:
         before = weight.entries
         weight.add(entry)
-        if before and not weight.fits:
+        if before and not limits.allow(weight):
             yield before
             weight = weigh([entry])
     if weight.entries:

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import sys
 from contextlib import ExitStack, contextmanager
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
 import click
 
+from bridge.batches import (
+    SMALLEST_BYTES,
+    SMALLEST_GAS,
+    TRANSACTION_BYTES,
+    TRANSACTION_GAS_CAP,
+    Limits,
+)
 from bridge.chain import Chain
 from bridge.errors import KeyFileError
 from bridge.keys import Signer
 from bridge.links import check_contract_link
 from ledger.console import progress
+from ledger.weights import MAX_ENTRIES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -94,6 +103,25 @@ def key_options(command: Callable[P, R]) -> Callable[P, R]:
         help="The operator's key (Web3 Secret Storage). On a local test chain its first account "
         "signs if none is given.",
     )(password_option(command))
+
+
+def limit_options(command: Callable[..., R]) -> Callable[..., R]:
+    """Add what one transaction may have on the chain; the command gets it as `limits`."""
+
+    @wraps(command)
+    def limited(*, gas_cap: int, max_logs: int, max_bytes: int, **options: object) -> R:
+        return command(limits=Limits(gas_cap, max_logs, max_bytes), **options)
+
+    for name, least, most, what in (
+        ("--max-bytes", SMALLEST_BYTES, TRANSACTION_BYTES, "The largest signed transaction."),
+        ("--max-logs", 1, MAX_ENTRIES, "The most entries in a transaction."),
+        ("--gas-cap", SMALLEST_GAS, TRANSACTION_GAS_CAP, "The most gas in a transaction."),
+    ):
+        allowed = click.IntRange(least, most)
+        limited = click.option(
+            name, type=allowed, default=most, show_default=True, metavar="N", help=what
+        )(limited)
+    return limited
 
 
 def read_signer(keystore: Path | None, password_file: Path | None) -> Signer:

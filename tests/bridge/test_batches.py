@@ -1,0 +1,108 @@
+"""Runs: what one transaction may have, and where a batch is cut for it."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import pytest
+from eth_account import Account
+
+from bridge.batches import (
+    CALL_BYTES,
+    ENVELOPE_BYTES,
+    TRANSACTION_BYTES,
+    Limits,
+    cut,
+    transaction_bytes,
+    weigh,
+)
+from bridge.codec import encode_call
+from ledger import FieldError, Ledger, Movement
+from ledger.weights import MAX_BYTES, MAX_ENTRIES, MAX_GAS
+from tests.bridge.histories import post, seal_all
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ledger.results import Entry
+
+MAX_WORD = 2**256 - 1
+
+
+@pytest.fixture
+def entries(sqlite_url: str) -> Iterator[list[Entry]]:
+    """Return 240 entries: 40 new accounts, then amounts of every length among them."""
+    with Ledger.create(sqlite_url) as ledger:
+        ledger.create_asset("SCI", "SCI token")
+        for number in range(40):
+            ledger.create_account(f"a{number}", 2**240)
+        many = (Movement(f"a{n % 40}", f"a{(n + 7) % 40}", 2**n) for n in range(200))
+        post(ledger, *many)
+        seal_all(ledger)
+        yield list(ledger.entries())
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        Limits(),
+        Limits(gas=250_000),
+        Limits(gas=600_000),
+        Limits(entries=1),
+        Limits(entries=7),
+        Limits(transaction_bytes=1_024),
+        Limits(400_000, 30, 2_000),
+    ],
+)
+def test_a_cut_takes_as_much_as_each_limit_allows(entries: list[Entry], limits: Limits) -> None:
+    counts = list(cut(entries, limits))
+    ends = [0, *(sum(counts[: number + 1]) for number in range(len(counts)))]
+    assert ends[-1] == len(entries)
+    for first, last in pairwise(ends):
+        assert limits.allow(weigh(entries[first:last]))
+        assert last == len(entries) or not limits.allow(weigh(entries[first : last + 1]))
+
+
+def test_no_sealed_batch_is_cut_by_the_default(entries: list[Entry]) -> None:
+    assert list(cut(entries)) == [240]
+    weight = weigh(entries)
+    weight.entries, weight.size, weight.gas = MAX_ENTRIES, MAX_BYTES, MAX_GAS
+    assert weight.fits
+    assert Limits().allow(weight)
+
+
+@pytest.mark.parametrize("field", ["gas", "entries", "transaction_bytes"])
+def test_a_limit_is_in_its_range(field: str) -> None:
+    least = {"gas": 250_000, "entries": 1, "transaction_bytes": 1_024}[field]
+    most = {"gas": 2**24, "entries": 4_000, "transaction_bytes": 2**17}[field]
+    for good in (least, most):
+        assert getattr(Limits(**{field: good}), field) == good
+    for bad in (least - 1, most + 1, float(least), True, str(least), None):
+        with pytest.raises(FieldError, match=f"^INVALID_FIELD: {field}: must be an int of"):
+            Limits(**{field: bad})  # type: ignore[arg-type]  # what is refused
+
+
+@pytest.mark.parametrize("size", [0, 1, 31, 32, 33, MAX_BYTES])
+def test_the_bytes_of_a_transaction_are_bounded(size: int) -> None:
+    """By the largest that can be signed: every field of its full width."""
+    word = b"\xff" * 32
+    data = encode_call("replay(bytes32,bytes32,bytes32,bytes)", word, word, word, b"\xff" * size)
+    assert len(data) == CALL_BYTES + -(-size // 32) * 32
+    signed = Account.sign_transaction(
+        {
+            "type": 2,
+            "chainId": 2**64 - 1,
+            "nonce": 2**64 - 2,
+            "maxFeePerGas": MAX_WORD,
+            "maxPriorityFeePerGas": MAX_WORD,
+            "gas": 2**24,
+            "to": b"\xff" * 20,
+            "value": 0,
+            "data": data,
+        },
+        "0x" + "6b" * 32,
+    )
+    raw = len(signed.raw_transaction)
+    assert raw <= transaction_bytes(size) <= raw + ENVELOPE_BYTES
+    assert size > MAX_BYTES or raw <= TRANSACTION_BYTES
