@@ -39,6 +39,7 @@ _submissions: Final = table(
     column("block_number", BigInteger),
     column("created_at", BigInteger),
     column("updated_at", BigInteger),
+    column("purpose", Text),
 )
 
 
@@ -80,6 +81,7 @@ class Outbox:
             "status": "signed",
             "created_at": now,
             "updated_at": now,
+            "purpose": "replay",
         }
         known = update(_submissions).where(_submissions.c.tx_hash == bytes(signed.hash))
         with self._ledger.connection() as connection:

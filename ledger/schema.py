@@ -18,7 +18,7 @@ VERSION_TABLE: Final = "token_schema"
 _SCHEMA_LOCK: Final = 8503260
 """The advisory lock, on PostgreSQL, of whoever makes or upgrades a ledger in a database."""
 
-NEWEST_REVISION: Final = "0002"
+NEWEST_REVISION: Final = "0003"
 """The revision that this package makes: the last in `migrations/versions`."""
 
 

@@ -44,19 +44,19 @@ def test_a_current_schema(any_stocked: Shell) -> None:
 
 def test_an_older_schema(old: Shell) -> None:
     assert old.fails("supply", "--asset", "SCI") == (
-        "the schema is revision 0001, this package needs 0002; stop every program that uses the "
+        "the schema is revision 0001, this package needs 0003; stop every program that uses the "
         "ledger and run `evm-ledger db upgrade`"
     )
     assert old.run("db", "current") == (
-        "revision 0001; upgrade to 0002 with `evm-ledger db upgrade`\n"
+        "revision 0001; upgrade to 0003 with `evm-ledger db upgrade`\n"
     )
     assert old.json("db", "current") == {
-        "revision": "0001", "newest": "0002", "upgrade_needed": True,
+        "revision": "0001", "newest": "0003", "upgrade_needed": True,
     }  # fmt: skip
     said = old.run("db", "upgrade").splitlines()
-    assert said[0] == "upgraded: revision 0001 -> 0002"
+    assert said[0] == "upgraded: revision 0001 -> 0003"
     if old.database.startswith("sqlite"):
-        assert re.fullmatch(r"as it was before: \S*ledger\.before-0002\.db", said[1])
+        assert re.fullmatch(r"as it was before: \S*ledger\.before-0003\.db", said[1])
     else:
         assert said[1:] == []
     assert old.run("supply", "--asset", "SCI").endswith(" SCI\n")
@@ -65,7 +65,7 @@ def test_an_older_schema(old: Shell) -> None:
 
 def test_an_older_schema_upgraded_without_a_copy(old: Shell) -> None:
     done = old.json("db", "upgrade", "--no-backup")
-    assert done == {"before": "0001", "after": "0002", "backup": None}
+    assert done == {"before": "0001", "after": "0003", "backup": None}
 
 
 def test_a_newer_schema(any_stocked: Shell) -> None:

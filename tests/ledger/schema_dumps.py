@@ -19,6 +19,7 @@ from sqlalchemy import make_url, text
 from ledger import MAX_AMOUNT, Address, Group, Kind, Ledger, Movement, OpenAccount, RefusedError
 from ledger.ids import chain_cause
 from ledger.schema import NEWEST_REVISION
+from ledger.times import moment_of
 from tests.ledger.support import START, create, libpq
 from tests.support.guardian import Guardian
 from tests.support.postgres import PostgresServer, _programs
@@ -80,6 +81,7 @@ def populate(url: str) -> None:
         _whales(ledger)
         ledger.seal()
         ledger.transfer("alice", "bob", 1, asset="SCI")
+        _hold(ledger)
         _submit(ledger)
         assert ledger.audit().ok
 
@@ -100,6 +102,20 @@ def _whales(ledger: Ledger) -> None:
         Movement("whale-0", "whale-1", most, "GOLD"),
         Movement("whale-1", "whale-2", most, "GOLD"),
     )
+
+
+def _hold(ledger: Ledger) -> None:
+    """Hold in every state, reverse, limit, freeze and close."""
+    posted = ledger.hold("alice", 50, "bob", asset="SCI", idempotency_key="held", memo="Ω")
+    ledger.post_hold(posted.id, 30, keep_rest=True)
+    ledger.void_hold(ledger.hold("bob", 7, asset="SCI").id)
+    ledger.hold(
+        "bob", 9, asset="SCI", expires_at=moment_of(START + 1_000 * 24 * 60 * 60 * 1_000_000)
+    )
+    ledger.reverse(ledger.transfer("bob", "alice", 11, asset="SCI").id, 4)
+    ledger.set_limits("alice", asset="SCI", max_debit=10**20)
+    ledger.freeze_account("at-once-c")
+    ledger.close_account("at-once-b")
 
 
 def _submit(ledger: Ledger) -> None:

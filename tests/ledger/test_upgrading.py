@@ -50,6 +50,13 @@ def old_url(database_url: str) -> str:
     return database_url
 
 
+@pytest.fixture
+def first_url(database_url: str) -> str:
+    """Return the URL of a ledger of the first revision."""
+    restore(EARLIER[0], database_url)
+    return database_url
+
+
 def path_of(url: str) -> Path:
     return Path(str(make_url(url).database))
 
@@ -132,9 +139,11 @@ def test_a_ledger_of_every_earlier_revision_is_upgraded(
     before = rows(database_url, old)
     upgraded = upgrade_schema(database_url)
     assert (upgraded.before, upgraded.after) == (revision, NEWEST_REVISION)
-    old["token_journals"][old["token_journals"].index("version")] = "row_version"
+    if revision == "0001":
+        old["token_journals"][old["token_journals"].index("version")] = "row_version"
     after = rows(database_url, old)
-    after["token_journals"] -= {row for row in after["token_journals"] if row[0] == 0}
+    if revision == "0001":
+        after["token_journals"] -= {row for row in after["token_journals"] if row[0] == 0}
     assert after == before
     made = fresh(database_url, postgres_server)
     create(made).close()
@@ -165,9 +174,9 @@ def test_an_upgraded_ledger_goes_on(revision: str, database_url: str) -> None:
         assert report.ok, report
 
 
-def test_every_account_has_its_event(old_url: str) -> None:
-    upgrade_schema(old_url)
-    with raw(old_url) as database:
+def test_every_account_has_its_event(first_url: str) -> None:
+    upgrade_schema(first_url)
+    with raw(first_url) as database:
         accounts = database.run("SELECT created_at, account_id FROM token_accounts")
         events = database.run("SELECT * FROM token_events ORDER BY number")
         streams = database.run("SELECT asset, events, next_expiry FROM token_journals")
@@ -182,9 +191,9 @@ def test_every_account_has_its_event(old_url: str) -> None:
     assert last == (0, max(created_at for created_at, _ in accounts))
 
 
-def test_every_hour_has_its_volume(old_url: str) -> None:
-    upgrade_schema(old_url)
-    with raw(old_url) as database:
+def test_every_hour_has_its_volume(first_url: str) -> None:
+    upgrade_schema(first_url)
+    with raw(first_url) as database:
         entries = database.run(
             "SELECT asset, timestamp, amount, from_account, to_account FROM token_ledger"
         )
@@ -222,15 +231,15 @@ _LONG_HISTORY = """
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="Linux tells the peak there")
-def test_memory_stays_flat(old_url: str) -> None:
-    with raw(old_url) as database:
+def test_memory_stays_flat(first_url: str) -> None:
+    with raw(first_url) as database:
         random = "sha256(seq::text::bytea)" if database.postgresql else "randomblob(32)"
         database.run(_LONG_HISTORY.format(random=random))
     ran = subprocess.run(
-        [sys.executable, "-c", _PEAK, old_url], capture_output=True, text=True, check=True
+        [sys.executable, "-c", _PEAK, first_url], capture_output=True, text=True, check=True
     )
     assert int(ran.stdout) < 20_000  # KiB; a list of the rows would take more
-    with raw(old_url) as database:
+    with raw(first_url) as database:
         [(counted,)] = database.run("SELECT sum(entries) FROM token_volume")
     assert counted > 100_000
 
@@ -238,19 +247,39 @@ def test_memory_stays_flat(old_url: str) -> None:
 # --- what is in the way ---
 
 
-def test_a_program_of_the_first_schema_cannot_write_any_more(old_url: str) -> None:
+def test_a_program_of_the_first_schema_cannot_write_any_more(first_url: str) -> None:
     """Each of its postings began with this statement; it looked at the revision only once."""
     head = "SELECT asset, seq, head, version, last_time FROM token_journals WHERE asset = 1"
-    with raw(old_url) as database:
+    with raw(first_url) as database:
         assert len(database.run(head)) == 1
-        upgrade_schema(old_url)
+        upgrade_schema(first_url)
         with pytest.raises((sqlite3.OperationalError, psycopg.errors.UndefinedColumn)):
             database.run(head)
 
 
+def test_a_program_of_the_second_schema_cannot_sign_any_more(database_url: str) -> None:
+    """It posts on, which is the same in both; a signed transaction is stored before it is sent."""
+    restore("0002", database_url)
+    with raw(database_url) as database:
+        names = columns(database)["token_submissions"]
+        stored = f"SELECT {', '.join(names)} FROM token_submissions"  # noqa: S608 (our own names)
+        [signed] = database.run(stored)
+        upgrade_schema(database_url)
+        assert database.run(stored) == [signed]
+        values = ", ".join("?" for _ in names)
+        new = (*(7 if name == "id" else value for name, value in zip(names, signed, strict=True)),)
+        with pytest.raises(
+            (sqlite3.IntegrityError, psycopg.errors.NotNullViolation), match="purpose"
+        ):
+            database.run(
+                f"INSERT INTO token_submissions ({', '.join(names)}) VALUES ({values})",  # noqa: S608 (our own names)
+                *new,
+            )
+
+
 def test_an_older_ledger_is_not_opened(old_url: str) -> None:
     before = rows(old_url)
-    with pytest.raises(DatabaseFileError, match=r"revision 0001.*needs 0002.*`evm-ledger db upgr"):
+    with pytest.raises(DatabaseFileError, match=r"revision 0002.*needs 0003.*`evm-ledger db upgr"):
         Ledger.open(old_url)
     with pytest.raises(DatabaseFileError, match="holds a ledger"):
         Ledger.create(old_url)
@@ -282,20 +311,20 @@ def test_where_there_is_no_ledger_nothing_is_upgraded(database_url: str) -> None
             call(database_url)
 
 
-def test_a_table_of_the_same_name_stops_the_upgrade(old_url: str) -> None:
-    with raw(old_url) as database:
+def test_a_table_of_the_same_name_stops_the_upgrade(first_url: str) -> None:
+    with raw(first_url) as database:
         database.run("CREATE TABLE token_holds (theirs TEXT)")
-    before = rows(old_url)
+    before = rows(first_url)
     with pytest.raises(DatabaseFileError, match="another program has tables of these names"):
-        upgrade_schema(old_url, backup=False)
-    assert rows(old_url) == before
+        upgrade_schema(first_url, backup=False)
+    assert rows(first_url) == before
 
 
 def test_a_writer_that_does_not_end_is_not_waited_for_for_ever(old_url: str) -> None:
     before = rows(old_url)
     with raw(old_url) as database:
         database.run("BEGIN")
-        database.run("UPDATE token_journals SET seq = seq")
+        database.run("UPDATE token_submissions SET status = status")
         with pytest.raises(BusyError, match="upgrade the schema"):
             upgrade_schema(old_url, lock_timeout=0.2)
         database.run("ROLLBACK")
@@ -357,28 +386,28 @@ def test_a_sqlite_file_is_copied_first(old_sqlite: str) -> None:
     path_of(old_sqlite).chmod(0o640)
     before = rows(old_sqlite)
     copy = upgrade_schema(old_sqlite).backup
-    assert copy == path_of(old_sqlite).with_name("ledger.before-0002.db")
+    assert copy == path_of(old_sqlite).with_name("ledger.before-0003.db")
     assert rows(f"sqlite:///{copy}") == before
     assert stat.S_IMODE(copy.stat().st_mode) == 0o640
-    assert names_beside(old_sqlite) == {"ledger.db", "ledger.before-0002.db"}
+    assert names_beside(old_sqlite) == {"ledger.db", "ledger.before-0003.db"}
     assert upgrade_schema(f"sqlite:///{copy}").is_changed  # it is a ledger like the old one
 
 
 def test_an_earlier_copy_is_never_overwritten(old_sqlite: str) -> None:
-    earlier = path_of(old_sqlite).with_name("ledger.before-0002.db")
+    earlier = path_of(old_sqlite).with_name("ledger.before-0003.db")
     earlier.write_bytes(b"precious")
     copy = upgrade_schema(old_sqlite).backup
-    assert copy == path_of(old_sqlite).with_name("ledger.before-0002-2.db")
+    assert copy == path_of(old_sqlite).with_name("ledger.before-0003-2.db")
     assert earlier.read_bytes() == b"precious"
 
 
 def test_a_copy_that_was_cut_short_is_made_anew(old_sqlite: str) -> None:
     before = rows(old_sqlite)
-    part = path_of(old_sqlite).with_name("ledger.before-0002.db.part")
+    part = path_of(old_sqlite).with_name("ledger.before-0003.db.part")
     part.write_bytes(path_of(old_sqlite).read_bytes()[:5_000])
     copy = upgrade_schema(old_sqlite).backup
     assert rows(f"sqlite:///{copy}") == before
-    assert names_beside(old_sqlite) == {"ledger.db", "ledger.before-0002.db"}
+    assert names_beside(old_sqlite) == {"ledger.db", "ledger.before-0003.db"}
 
 
 def test_no_copy_is_made_of_what_is_not_upgraded(sqlite_url: str) -> None:
@@ -394,7 +423,7 @@ def test_who_wants_no_copy_gets_none(old_sqlite: str) -> None:
 
 
 def test_a_copy_that_cannot_be_made_stops_the_upgrade(old_sqlite: str) -> None:
-    part = path_of(old_sqlite).with_name("ledger.before-0002.db.part")
+    part = path_of(old_sqlite).with_name("ledger.before-0003.db.part")
     part.mkdir()
     before = rows(old_sqlite)
     with pytest.raises(DatabaseFileError, match=r"no copy of .*ledger\.db.*--no-backup"):

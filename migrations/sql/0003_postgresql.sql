@@ -1,0 +1,28 @@
+-- Purpose, sender, fees, replacements and blocks of what was signed.
+-- Statements are parted by an empty line; none holds one.
+
+ALTER TABLE token_submissions
+    ALTER COLUMN asset DROP NOT NULL,
+    ALTER COLUMN number DROP NOT NULL,
+    ALTER COLUMN first_seq DROP NOT NULL,
+    ALTER COLUMN last_seq DROP NOT NULL,
+    ADD COLUMN purpose TEXT COLLATE "C",
+    ADD COLUMN sender BYTEA,
+    ADD COLUMN gas BIGINT,
+    ADD COLUMN max_fee TEXT COLLATE "C",
+    ADD COLUMN priority_fee TEXT COLLATE "C",
+    ADD COLUMN replaces INTEGER,
+    ADD COLUMN block_hash BYTEA,
+    ADD COLUMN gas_used BIGINT,
+    ADD COLUMN gas_price TEXT COLLATE "C";
+
+UPDATE token_submissions SET purpose = 'replay';
+
+ALTER TABLE token_submissions
+    ALTER COLUMN purpose SET NOT NULL,
+    DROP CONSTRAINT token_submissions_status_known,
+    ADD CONSTRAINT token_submissions_status_known CHECK (status IN ('signed', 'sent', 'mined', 'safe', 'finalized', 'failed', 'replaced', 'dropped')),
+    ADD CONSTRAINT token_submissions_sender_size CHECK (octet_length(sender) = 20),
+    ADD CONSTRAINT token_submissions_block_hash_size CHECK (octet_length(block_hash) = 32);
+
+CREATE INDEX token_submissions_nonce ON token_submissions (chain_id, sender, nonce);
