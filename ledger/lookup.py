@@ -9,7 +9,9 @@ from ledger import reads, store
 from ledger.addresses import normalize_account_id
 from ledger.amounts import check_uint
 from ledger.errors import NotFoundError, RefusedError, Rule
-from ledger.model import ISSUER, Hash32
+from ledger.model import ISSUER, Address, Hash32
+from ledger.statements import check_limit
+from ledger.targets import with_group
 from ledger.texts import check_text
 
 if TYPE_CHECKING:
@@ -70,19 +72,25 @@ class Lookup:
         with self._transactions.reading() as connection:
             return reads.find_account(connection, account_id, self.identity.pepper)
 
-    def accounts(self, prefix: str = "") -> Iterator[Account]:
+    def account_with(self, address: Address) -> Account:
+        """Return the account that has an address. Raises NotFoundError: UNKNOWN_ACCOUNT."""
+        with self._transactions.reading() as connection:
+            return reads.account_with(connection, Address(address), self.identity.pepper)
+
+    def accounts(self, prefix: str = "", *, after: str = "") -> Iterator[Account]:
         """Return every account (the issuer too) whose id begins with `prefix`, by id.
 
-        The order is that of code points, and so is the prefix compared, in NFC.
+        The order is that of code points, and so is the prefix compared, in NFC. `after` is an id
+        that an earlier call ended with.
 
         Raises:
             FieldError: the prefix is no text that an id could begin with.
         """
-        return self._accounts(normalize("NFC", check_text(prefix, "prefix")))
+        start = normalize("NFC", check_text(after, "after"))
+        return self._accounts(normalize("NFC", check_text(prefix, "prefix")), start)
 
-    def _accounts(self, prefix: str) -> Iterator[Account]:
+    def _accounts(self, prefix: str, after: str) -> Iterator[Account]:
         """Return accounts page by page."""
-        after = ""
         while True:
             with self._transactions.reading() as connection:
                 page = reads.accounts_after(connection, after, self.identity.pepper, prefix)
@@ -126,6 +134,42 @@ class Lookup:
         assets = self._known_assets(fresh=True).values()
         with self._transactions.reading() as connection:
             return reads.find_entry(connection, assets, self.identity.pepper, Hash32(id))
+
+    def group(self, id: Hash32) -> tuple[Entry, ...]:  # noqa: A002 (the word that an entry has for it)
+        """Return the entry with that id and all that were posted with it, by asset and seq.
+
+        Raises:
+            NotFoundError: UNKNOWN_ENTRY.
+        """
+        assets = self._known_assets(fresh=True)
+        with self._transactions.reading() as connection:
+            found = with_group(connection, assets, self.identity.pepper, Hash32(id))
+        if not found:
+            raise NotFoundError(Rule.UNKNOWN_ENTRY, f"no entry {Hash32(id)}")
+        return found
+
+    def reversal(self, id: Hash32) -> Entry | None:  # noqa: A002 (the word that an entry has for it)
+        """Return the entry that reversed the one with that id; None while it stands."""
+        assets = self._known_assets(fresh=True).values()
+        with self._transactions.reading() as connection:
+            return reads.find_reversal(connection, assets, self.identity.pepper, Hash32(id))
+
+    def referenced(
+        self, reference_type: str, reference_id: str, *, limit: int = 100
+    ) -> list[Entry]:
+        """Return the first `limit` (1..1,000) entries that refer to something, by asset and seq.
+
+        Raises:
+            FieldError: naming the argument that is wrong.
+        """
+        reference = (
+            check_text(reference_type, "reference_type"),
+            check_text(reference_id, "reference_id"),
+        )
+        check_limit(limit)
+        assets = self._known_assets(fresh=True).values()
+        with self._transactions.reading() as connection:
+            return reads.find_referenced(connection, assets, self.identity.pepper, reference, limit)
 
     def find_hold(self, id: Hash32) -> Hold:  # noqa: A002 (the word that a hold has for it)
         """Return the hold with that id, as it is now. Raises NotFoundError: UNKNOWN_HOLD."""

@@ -120,6 +120,57 @@ def find_entry(
     raise NotFoundError(Rule.UNKNOWN_ENTRY, f"no entry {id_}")
 
 
+def find_reversal(
+    connection: Connection, assets: Iterable[Asset], pepper: bytes | None, id_: Hash32
+) -> Entry | None:
+    """Return the entry that reversed the one with that id; None if it stands."""
+    sql = "SELECT asset, seq FROM token_ledger WHERE kind = 'reversal' AND cause = ?"
+    by_number = {asset.number: asset for asset in assets}
+    for number, seq in dialect_of(connection).rows(connection, sql, bytes(id_)):
+        [entry] = store.entries_at(connection, by_number[int(number)], pepper, [int(seq)])
+        return entry
+    return None
+
+
+def find_referenced(
+    connection: Connection,
+    assets: Iterable[Asset],
+    pepper: bytes | None,
+    reference: tuple[str, str],
+    limit: int,
+) -> list[Entry]:
+    """Return entries with that (type, id) of what they refer to, by asset and seq: the first."""
+    by_number = {asset.number: asset for asset in assets}
+    type_, id_ = reference
+    condition, values = ("= ?", [type_, id_]) if type_ else ("IS NULL", [id_])
+    sql = (
+        f"SELECT asset, seq FROM token_ledger WHERE reference_type {condition} "  # noqa: S608 (constants)
+        "AND reference_id = ? ORDER BY asset, seq LIMIT ?"
+    )
+    rows = dialect_of(connection).rows(connection, sql, *values, limit)
+    seqs: dict[int, list[int]] = {}
+    for number, seq in rows:
+        seqs.setdefault(int(number), []).append(int(seq))
+    return [
+        entry
+        for number, wanted in seqs.items()
+        for entry in store.entries_at(connection, by_number[number], pepper, wanted)
+    ]
+
+
+def account_with(connection: Connection, address: Address, pepper: bytes | None) -> Account:
+    """Return the account that has `address`.
+
+    Raises:
+        NotFoundError: UNKNOWN_ACCOUNT.
+    """
+    query = select(accounts).where(accounts.c.address == bytes(address))
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        raise NotFoundError(Rule.UNKNOWN_ACCOUNT, f"no account has address {address}")
+    return account_store.account_of(row, pepper)
+
+
 def find_hold(
     connection: Connection, assets: Iterable[Asset], pepper: bytes | None, id_: Hash32
 ) -> Hold:

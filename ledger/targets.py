@@ -35,13 +35,13 @@ def find_targets(
     holds = hold_store.find_holds(connection, assets.values(), pepper, sorted(named))
     found: dict[Hash32, Target] = {hold.id: hold for hold in holds}
     for id_ in entries:
-        target = _with_group(connection, assets, pepper, id_)
+        target = with_group(connection, assets, pepper, id_)
         if target:
             found[id_] = target
     return found
 
 
-def _with_group(
+def with_group(
     connection: Connection, assets: Mapping[str, Asset], pepper: bytes | None, id_: Hash32
 ) -> tuple[Entry, ...]:
     """Return the entry with that id and the rest of its group, in order; none if there is none."""

@@ -167,6 +167,9 @@ def measure(ledger: Ledger) -> str:
 
 def look_up(ledger: Ledger, id_: core.Hash32) -> None:
     assert_type(ledger.entry(id_), core.Entry)
+    assert_type(ledger.group(id_), tuple[core.Entry, ...])
+    assert_type(ledger.reversal(id_), core.Entry | None)
+    assert_type(ledger.referenced("order", "7", limit=5), list[core.Entry])
     assert_type(ledger.find_hold(id_), core.Hold)
     holds: Iterator[core.Hold] = ledger.holds("alice", state=core.HoldState.PENDING, after=3)
     assert_type(next(holds), core.Hold)
