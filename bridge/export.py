@@ -24,6 +24,7 @@ from bridge.codec import encode_payload
 from bridge.coordinates import Journal, seal_logs
 from bridge.errors import BridgeError, TargetExistsError
 from bridge.files import ExportedAsset, FileFacts
+from bridge.log_files import FOLDERS, log_files
 from bridge.progress import Progress, ReportProgress, ignore
 from bridge.strict import dump_line
 from ledger.batches import records_of
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
 
+    from bridge.parquet import Values
     from bridge.strict import Row
     from ledger import Ledger
     from ledger.results import Account, Asset, Carried, Entry, Sealed, SealedBatch
@@ -202,12 +204,16 @@ class _Export:
         return replace(account, status=Status.FROZEN) if any(had) else account
 
     def _write_logs(self) -> None:
-        """Write `logs.jsonl`, seal by seal."""
-        with self._file(files.LOGS) as out:
+        """Write every file that follows from the logs, seal by seal."""
+        done = 0
+        for name in FOLDERS:
+            (self._folder / name).mkdir()
+        with log_files(self._file, self._ledger.identity.chain_id, len(self._seals)) as out:
             for sealed in self._seals:
                 for log in seal_logs(sealed.seal.number, sealed.id, self._journals(sealed)):
-                    out.write(dump_line(log.to_rpc()))
-                self._progress(Progress("logs", out.rows, self._total))
+                    out.add(log)
+                    done += 1
+                self._progress(Progress("logs", done, self._total))
 
     def _journals(self, sealed: Sealed) -> list[Journal]:
         """Return each asset's entries in one seal."""
@@ -270,8 +276,9 @@ class _HashedFile:
         self.rows = 0
         self.digest = sha256()
 
-    def write(self, data: bytes, rows: int = 1) -> None:
-        """Write `data`, which holds `rows` rows."""
+    def write(self, data: bytes, rows: int = 1, values: Values | None = None) -> None:
+        """Write `data`, which ends `rows` rows."""
+        del values
         self._opened.write(data)
         self.digest.update(data)
         self.size += len(data)

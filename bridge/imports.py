@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Final
 from bridge import files, standing
 from bridge.codec import encode_payload
 from bridge.coordinates import Journal, seal_logs
+from bridge.log_checks import ComparedFile
+from bridge.log_files import log_files
 from bridge.manifest import Manifest, read_manifest
 from bridge.progress import Progress, ReportProgress, ignore
 from bridge.strict import (
     Place,
     Reader,
-    dump_line,
     load_json,
     load_line,
     read_fields,
@@ -24,6 +25,7 @@ from bridge.strict import (
 )
 from ledger import Ledger, Restore, RestoreError
 from ledger.batches import records_of
+from ledger.ids import ledger_chain_id
 from ledger.results import Carried
 
 if TYPE_CHECKING:
@@ -32,10 +34,13 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from ledger.model import Hash32
-    from ledger.results import Account, CarriedHold, Entry, HoldKey, Limits, Sealed
+    from ledger.results import Account, CarriedHold, Entry, HoldKey, Limits
 
 _CHUNK: Final = 1 << 20
 _SECRETS: Final[Mapping[str, Reader]] = {"ledger_id": read_hash, "pepper": read_hash}
+_LINES: Final = (files.ACCOUNTS, files.ENTRIES, files.LOGS, *standing.FILES)
+"""Files of one row a line; what is in the others follows byte for byte."""
+
 _FILE_OF: Final = {
     "token_ledger": files.ENTRIES,
     "token_accounts": files.ACCOUNTS,
@@ -151,7 +156,7 @@ class _Source:
             raise place.error(f"has {size} bytes, must have {facts.size}")
         if digest.hexdigest() != facts.sha256:
             raise place.error("was altered: its sha256 is not that of the manifest")
-        if not name.startswith(files.BATCHES) and rows != facts.rows:
+        if name in _LINES and rows != facts.rows:
             raise place.error(f"has {rows} lines, must have {facts.rows}")
 
     def _find_starts(self) -> None:
@@ -254,10 +259,15 @@ class _Source:
     # --- what follows from the rows ---
 
     def check_derived(self) -> None:
-        """Refuse payloads and logs that are not those of the entries."""
-        position = line = 0
-        with self._open(files.LOGS) as logs, self._open(files.ENTRIES) as rows:
-            for sealed in self.manifest.seals:
+        """Refuse payloads and logs, in any file, that are not those of the entries."""
+        position = done = 0
+        seals = self.manifest.seals
+        chain_id = ledger_chain_id(self.manifest.ledger_id)
+        with (
+            self._open(files.ENTRIES) as rows,
+            log_files(self._compared, chain_id, len(seals)) as logs,
+        ):
+            for sealed in seals:
                 batches = {
                     batch.symbol: self._take(rows, batch.symbol, batch.batch.size)
                     for batch in sealed.batches
@@ -265,8 +275,10 @@ class _Source:
                 for entries in batches.values():
                     position += 1
                     self._check_payload(files.batch_file(position), entries)
-                line = self._check_logs(sealed, batches, logs, line)
-                self._progress(Progress("logs", line, self.manifest.entries))
+                for log in seal_logs(sealed.seal.number, sealed.id, self._journals(batches)):
+                    logs.add(log)
+                    done += 1
+                self._progress(Progress("logs", done, self.manifest.entries))
 
     def _check_payload(self, name: str, entries: list[Entry]) -> None:
         """Refuse a payload that is not the one canonical payload of `entries`."""
@@ -274,20 +286,21 @@ class _Source:
             if opened.read() != encode_payload(records_of(entries)):
                 raise Place(name).error("is not the payload of the batch's entries")
 
-    def _check_logs(
-        self, sealed: Sealed, batches: Mapping[str, list[Entry]], logs: BinaryIO, line: int
-    ) -> int:
-        """Refuse logs of a seal that are not those of its entries; return the lines read."""
+    def _journals(self, batches: Mapping[str, list[Entry]]) -> list[Journal]:
+        """Return each asset's entries in one seal."""
         assets = {exported.asset.symbol: exported for exported in self.manifest.assets}
-        journals = [
+        return [
             Journal(symbol, assets[symbol].asset.id, assets[symbol].log_address, entries)
             for symbol, entries in batches.items()
         ]
-        for log in seal_logs(sealed.seal.number, sealed.id, journals):
-            line += 1
-            if logs.readline() != dump_line(log.to_rpc()):
-                raise Place(files.LOGS, line).error("is not the log that the entries make")
-        return line
+
+    @contextmanager
+    def _compared(self, name: str) -> Iterator[ComparedFile]:
+        """Open a file that must have what is written to it, and no more."""
+        with self._open(name) as opened:
+            file = ComparedFile(name, opened)
+            yield file
+            file.end()
 
     @contextmanager
     def _open(self, name: str) -> Iterator[BinaryIO]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from bridge import files, standing
+from bridge import files, log_files, standing
 from bridge.artifacts import token_address, token_artifact
 from bridge.strict import (
     Place,
@@ -172,11 +172,13 @@ def _files(
     place: Place, found: Row, seals: tuple[Sealed, ...], entries: int
 ) -> dict[str, FileFacts]:
     """Return what is said of each file; they must be exactly those that an export has."""
-    rows = {files.ACCOUNTS: None, files.ENTRIES: entries, files.LOGS: entries}
+    rows: dict[str, int | None] = {files.ACCOUNTS: None, files.ENTRIES: entries}
     rows |= {name: None for name in standing.FILES if name in found["files"]}
     batches = (batch.batch for sealed in seals for batch in sealed.batches)
     for position, batch in enumerate(batches, start=1):
         rows[files.batch_file(position)] = batch.size
+    blocks = [sum(batch.batch.size for batch in sealed.batches) for sealed in seals]
+    rows |= log_files.rows_of_files(found["chain_id"], blocks)
     at = place.inside("files")
     for name in found["files"]:
         if name not in rows:

@@ -144,3 +144,15 @@ def standing_ledger(url: str) -> Ledger:
     ledger.transfer("dora", "alice", ledger.get_balance("dora", "GOLD"), asset="GOLD")
     ledger.close_account("dora")
     return ledger
+
+
+def wide_ledger(url: str) -> Ledger:
+    """Make the small ledger with the largest amounts that there are: their sum has 258 bits."""
+    ledger = small_ledger(url)
+    ledger.create_asset("WIDE", "As wide as a word", 0)
+    ledger.mint("alice", 2**256 - 1, asset="WIDE")
+    ledger.transfer("alice", "böb", 2**256 - 1, asset="WIDE")
+    ledger.transfer("böb", "carol 🙂", 2**255 + 1, asset="WIDE")
+    ledger.transfer("böb", REAL_ADDRESS, 2**53 + 1, asset="WIDE")
+    seal_all(ledger)
+    return ledger

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from bridge import files
+from bridge import etl, files, log_files
 from bridge.chain import LOCAL_CHAIN_IDS
 from bridge.compare import MismatchKind
 
@@ -21,7 +21,8 @@ def test_every_mismatch_is_explained() -> None:
 def test_every_file_of_an_export_is_explained(exported: Path) -> None:
     table = TEXT[TEXT.index("| file |") : TEXT.index("One row is")]
     present = {path.name for path in exported.iterdir() if path.is_file()}
-    assert present == {files.MANIFEST, files.ACCOUNTS, files.ENTRIES, files.LOGS}
+    own = {files.MANIFEST, files.ACCOUNTS, files.ENTRIES}
+    assert present == own | {files.LOGS, log_files.ARRAY, etl.FILE}
     assert all(f"`{name}`" in table for name in present)
 
 
