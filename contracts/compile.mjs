@@ -35,6 +35,7 @@ const CONTRACTS = [
   { name: "AccountFactory", version: "1", settings: FORMAT },
   { name: "LedgerAccount", version: "1", settings: FORMAT },
   { name: "LedgerToken", version: "1", settings: TOKEN },
+  { name: "LedgerTokenDeferred", version: "1", settings: TOKEN },
   { name: "EntryProof", version: "1", settings: PROOF },
 ];
 

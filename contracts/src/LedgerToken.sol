@@ -11,10 +11,10 @@ import {Signatures} from "./libraries/Signatures.sol";
 /// @dev Documented in ILedgerToken. Solady's ERC20 is the base, because a replay writes its balance slots.
 contract LedgerToken is ILedgerToken, ERC20 {
     /// @dev Solady's balance slot of an account is keccak256(address (20 bytes) || this seed (12 bytes)).
-    uint256 private constant BALANCE_SLOT_SEED = 0x87a211a2;
+    uint256 internal constant BALANCE_SLOT_SEED = 0x87a211a2;
 
     /// @dev Solady's slot of the total supply.
-    uint256 private constant TOTAL_SUPPLY_SLOT = 0x05345cdf77eb68f44c;
+    uint256 internal constant TOTAL_SUPPLY_SLOT = 0x05345cdf77eb68f44c;
 
     // ----------------------------------------------------------------------------------------------------- Storage
 
@@ -101,7 +101,8 @@ contract LedgerToken is ILedgerToken, ERC20 {
 
     /// @inheritdoc ILedgerToken
     function replay(bytes32 prevHistory, bytes32 newHead, bytes32 treeRoot, bytes calldata payload)
-        external
+        public
+        virtual
         onlyMirror
         onlyOperator
     {
@@ -115,7 +116,7 @@ contract LedgerToken is ILedgerToken, ERC20 {
     }
 
     /// @inheritdoc ILedgerToken
-    function finalize(bytes32 expectedHistory, uint64 expectedLastSeq) external onlyMirror onlyOperator {
+    function finalize(bytes32 expectedHistory, uint64 expectedLastSeq) public virtual onlyMirror onlyOperator {
         if (expectedHistory != history) revert StaleHistory(history, expectedHistory);
         if (expectedLastSeq != lastSeq) revert WrongLastSeq(lastSeq, expectedLastSeq);
         live = true;
@@ -248,7 +249,7 @@ contract LedgerToken is ILedgerToken, ERC20 {
     }
 
     /// @dev Reads each balance of the table once; the issuer's, in the first row, is what may still be minted.
-    function _loadBalances(uint256[] memory table) private view {
+    function _loadBalances(uint256[] memory table) internal view {
         table[1] = type(uint256).max - totalSupply();
         // Memory-safe: writes scratch space (0x00 to 0x2c) and the second word of each of the table's rows.
         assembly ("memory-safe") {
@@ -285,7 +286,7 @@ contract LedgerToken is ILedgerToken, ERC20 {
     }
 
     /// @dev Folds the batch into the contract's history.
-    function _recordBatch(uint256 records, bytes32 newHead, bytes32 treeRoot, bytes32 payloadHash) private {
+    function _recordBatch(uint256 records, bytes32 newHead, bytes32 treeRoot, bytes32 payloadHash) internal {
         uint64 firstSeq = lastSeq + 1;
         // The payload counts its records in 4 bytes, so `records` fits in 64 bits.
         lastSeq += uint64(records);

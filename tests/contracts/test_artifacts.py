@@ -14,7 +14,7 @@ from ledger.model import Address, Hash32
 from tests.contracts.chain import ARTIFACTS, artifact
 from tests.support.nodes import CONTRACTS, run_node_js
 
-NAMES = ("AccountFactory", "EntryProof", "LedgerAccount", "LedgerToken")
+NAMES = ("AccountFactory", "EntryProof", "LedgerAccount", "LedgerToken", "LedgerTokenDeferred")
 SOURCES = sorted(CONTRACTS.glob("src/**/*.sol"))
 
 

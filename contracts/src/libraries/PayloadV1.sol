@@ -62,10 +62,10 @@ library PayloadV1 {
     function applyRecords(bytes calldata payload, uint256[] memory table) internal returns (uint256 records) {
         records = uint32(bytes4(payload[4:8]));
         if (records == 0) revert ILedgerToken.NoRecords();
-        (uint256 position, uint256 left, uint256 remainders) = _apply(payload, table, records, _unit(payload));
-        if (left != 0) _refuseRecord(payload, position, records - left, table);
+        (uint256 position, uint256 left, uint256 remainders) = _apply(payload, table, records, unitOf(payload));
+        if (left != 0) refuseRecord(payload, position, records - left, table);
         if (position != payload.length) revert ILedgerToken.PayloadLength(payload.length, position);
-        if (remainders == 0) _checkScale(payload, table.length);
+        if (remainders == 0) checkScale(payload, table.length);
     }
 
     /// @dev The loop of `applyRecords`; ends at the first record it cannot apply.
@@ -116,13 +116,13 @@ library PayloadV1 {
     }
 
     /// @dev What a mantissa is multiplied with.
-    function _unit(bytes calldata payload) private pure returns (uint256) {
+    function unitOf(bytes calldata payload) internal pure returns (uint256) {
         return 10 ** uint256(uint8(payload[1]));
     }
 
     /// @dev Refuses a scale that is not the largest, given that ten divides every mantissa: unless every amount is
     /// zero, and the scale too.
-    function _checkScale(bytes calldata payload, uint256 tableLength) private pure {
+    function checkScale(bytes calldata payload, uint256 tableLength) internal pure {
         uint256 scaleExp = uint8(payload[1]);
         if (scaleExp != 0) revert ILedgerToken.ScaleNotLargest(scaleExp);
         uint256 position = HEADER + 10 * tableLength;
@@ -133,8 +133,8 @@ library PayloadV1 {
     }
 
     /// @dev Names the first rule that the record at `position` breaks.
-    function _refuseRecord(bytes calldata payload, uint256 position, uint256 record, uint256[] memory table)
-        private
+    function refuseRecord(bytes calldata payload, uint256 position, uint256 record, uint256[] memory table)
+        internal
         pure
     {
         if (payload.length < position + 6) revert ILedgerToken.PayloadLength(payload.length, position + 6);
@@ -148,11 +148,11 @@ library PayloadV1 {
         if (payload.length < next) revert ILedgerToken.PayloadLength(payload.length, next);
         if (length > 1 && payload[position + 5] == 0) revert ILedgerToken.MantissaNotMinimal(record, length);
         uint256 mantissa = _mantissa(payload, position);
-        if (mantissa > type(uint256).max / _unit(payload)) {
+        if (mantissa > type(uint256).max / unitOf(payload)) {
             revert ILedgerToken.AmountOverflow(record, mantissa, uint8(payload[1]));
         }
         address account = address(uint160(table[2 * from]));
-        revert ILedgerToken.Overdraft(record, account, table[2 * from + 1], mantissa * _unit(payload));
+        revert ILedgerToken.Overdraft(record, account, table[2 * from + 1], mantissa * unitOf(payload));
     }
 
     /// @dev The mantissa of the record at `position`, which lies inside the payload.
