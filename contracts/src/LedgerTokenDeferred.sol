@@ -143,8 +143,7 @@ contract LedgerTokenDeferred is LedgerToken, IDeferral {
         bytes32 seed = current.seed;
         address last = current.lastAccount;
         for (uint256 position = 0; position < rows.length; position += Fingerprint.ROW) {
-            address account = address(bytes20(rows[position:position + 20]));
-            uint256 balance = uint256(bytes32(rows[position + 20:position + Fingerprint.ROW]));
+            (address account, uint256 balance) = Fingerprint.rowAt(rows, position);
             if (account <= last) revert RowNotAscending(account);
             last = account;
             uint256 old = _writeBalance(account, balance);

@@ -130,13 +130,28 @@ library Fingerprint {
     }
 
     /// @dev Takes the change of one balance, weighed, off `fingerprint`; both balances are at most LIMIT.
-    function settleOne(uint256 fingerprint, bytes32 seed, address account, uint256 old, uint256 balance)
+    function settleOne(uint256 fingerprint, bytes32 seed, address account, uint256 old, uint256 settled)
         internal
         pure
-        returns (uint256)
+        returns (uint256 folded)
     {
-        uint256 weight = uint256(keccak256(abi.encode(seed, account)));
-        return addmod(fingerprint, mulmod(addmod(old, PRIME - balance, PRIME), weight, PRIME), PRIME);
+        // Memory-safe: writes scratch space (0x00 to 0x3f) only. No balance is above LIMIT, so PRIME less it is above 0.
+        assembly ("memory-safe") {
+            mstore(0x00, seed)
+            mstore(0x20, account)
+            let net := addmod(old, sub(PRIME, settled), PRIME)
+            folded := addmod(fingerprint, mulmod(net, keccak256(0x00, 0x40), PRIME), PRIME)
+        }
+    }
+
+    /// @dev The row at `position`, which lies inside `rows`.
+    function rowAt(bytes calldata rows, uint256 position) internal pure returns (address account, uint256 amount) {
+        // Memory-safe: reads calldata only.
+        assembly ("memory-safe") {
+            let offset := add(rows.offset, position)
+            account := shr(96, calldataload(offset))
+            amount := calldataload(add(offset, 20))
+        }
     }
 
     /// @dev The commitment to `rows` and then those behind `rest`: keccak256(row || what follows), from the last on.
