@@ -10,7 +10,8 @@ from eth_keys.datatypes import Signature
 from eth_keys.exceptions import BadSignature
 from eth_utils.exceptions import ValidationError
 
-from bridge.errors import BridgeError, TargetExistsError
+from bridge.errors import BridgeError
+from bridge.new_files import write_new_file
 from bridge.strict import (
     Place,
     load_json,
@@ -112,14 +113,7 @@ def write_checkpoint(ledger: Ledger, path: Path, signer: Signer) -> Sealed:
         "batches": [_batch_row(batch) for batch in sealed.batches],
         "signature": "0x" + signer.sign_digest(sealed.id).hex(),
     }
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            json.dump(document, file, indent=1)
-            file.write("\n")
-    except FileExistsError:
-        raise TargetExistsError(f"{path} exists; name another file") from None
-    except OSError as error:
-        raise BridgeError(f"{path} cannot be written: {error.strerror}") from None
+    write_new_file(path, json.dumps(document, indent=1).encode() + b"\n")
     return sealed
 
 

@@ -9,7 +9,8 @@ import click
 from bridge.balance_files import is_balances, parse_balances
 from bridge.checkpoint import read_checkpoint
 from bridge.console import PATH, connected, fields_json
-from bridge.errors import BridgeError, ProofError, TargetExistsError
+from bridge.errors import ProofError, TargetExistsError
+from bridge.new_files import write_new_file
 from bridge.proof_anchors import check_on_chain
 from bridge.proof_checks import check_proof
 from bridge.proof_files import dump_proof, parse_proof, read_file
@@ -187,7 +188,7 @@ def prove_balance(
         )
         proof = balances.prove(account_id, signature=known.signature, open_account=open_account)
     if tree is not None:
-        _create(tree, balances.dump())
+        write_new_file(tree, balances.dump())
     _write(file, proof, as_json=as_json)
 
 
@@ -229,21 +230,10 @@ def _refuse_existing(*files: Path | None) -> None:
             raise TargetExistsError(f"{file} exists; name another file")
 
 
-def _create(file: Path, text: bytes) -> None:
-    """Write a new file."""
-    try:
-        with file.open("xb") as target:
-            target.write(text)
-    except FileExistsError:
-        raise TargetExistsError(f"{file} exists; name another file") from None
-    except OSError as error:
-        raise BridgeError(f"{file} cannot be written: {error.strerror}") from None
-
-
 def _write(file: Path, proof: Proof, *, as_json: bool) -> None:
     """Write a proof, and show what it proves."""
     proved = check_proof(proof)
-    _create(file, dump_proof(proof))
+    write_new_file(file, dump_proof(proof))
     text = f"{file}: {proved_text(proved)}"
     show(proved_json(proved), text, as_json=as_json, done=f"written: {file}")
 

@@ -6,11 +6,8 @@ half-written is ever at the target: the folder is made under another name, then 
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-import re
-import shutil
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -22,9 +19,10 @@ from bridge import files, standing
 from bridge.artifacts import token_address
 from bridge.codec import encode_payload
 from bridge.coordinates import Journal, seal_logs
-from bridge.errors import BridgeError, TargetExistsError
+from bridge.errors import BridgeError
 from bridge.files import ExportedAsset, FileFacts
 from bridge.log_files import FOLDERS, log_files
+from bridge.new_files import new_folder, write_new_file
 from bridge.progress import Progress, ReportProgress, ignore
 from bridge.strict import dump_line
 from ledger.batches import records_of
@@ -62,10 +60,10 @@ def export(ledger: Ledger, target: Path, *, progress: ReportProgress = ignore) -
 
     Raises:
         TargetExistsError: `target` is there already.
-        BridgeError: its parent is not a folder that can be written.
+        BridgeError: its parent is not a folder that can be written, or the disk is full.
         CorruptError: stored entries contradict the batches that were sealed over them.
     """
-    with _new_folder(target) as folder:
+    with new_folder(target) as folder:
         report = _Export(ledger, folder, progress).write()
     return ExportReport(target, *report)
 
@@ -259,11 +257,14 @@ class _Export:
     @contextmanager
     def _file(self, name: str) -> Iterator[_HashedFile]:
         """Open the file `name` for writing; its facts are kept when it is complete."""
-        with (self._folder / name).open("xb") as opened:
+        opened = (self._folder / name).open("xb")
+        try:
             out = _HashedFile(opened)
             yield out
-            opened.flush()
-            os.fsync(opened.fileno())
+            out.end()
+        finally:
+            with suppress(OSError):  # what was to be written is on the disk, or an error is raised
+                opened.close()
         self._facts[name] = FileFacts(out.size, out.rows, out.digest.hexdigest())
 
 
@@ -279,10 +280,26 @@ class _HashedFile:
     def write(self, data: bytes, rows: int = 1, values: Values | None = None) -> None:
         """Write `data`, which ends `rows` rows."""
         del values
-        self._opened.write(data)
+        try:
+            self._opened.write(data)
+        except OSError as error:
+            raise _unwritten(error) from None
         self.digest.update(data)
         self.size += len(data)
         self.rows += rows
+
+    def end(self) -> None:
+        """Flush everything to the disk."""
+        try:
+            self._opened.flush()
+            os.fsync(self._opened.fileno())
+        except OSError as error:
+            raise _unwritten(error) from None
+
+
+def _unwritten(error: OSError) -> BridgeError:
+    """Return the error for a disk that takes no more."""
+    return BridgeError(f"the export cannot be written ({error.strerror}): nothing is left of it")
 
 
 def write_secrets(ledger: Ledger, path: Path) -> None:
@@ -298,90 +315,7 @@ def write_secrets(ledger: Ledger, path: Path) -> None:
     if identity.pepper is None:
         raise BridgeError("this ledger was imported without its pepper: there are no secrets")
     secrets = {"ledger_id": str(identity.ledger_id), "pepper": str(identity.pepper)}
-    try:
-        opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        raise TargetExistsError(f"{path} is there already: give a new name") from None
-    except OSError as error:
-        raise BridgeError(f"{path} cannot be written ({error.strerror})") from None
-    with os.fdopen(opened, "w", encoding="utf-8") as out:
-        json.dump(secrets, out)
-        out.write("\n")
-        out.flush()
-        os.fsync(out.fileno())
-
-
-@contextmanager
-def _new_folder(target: Path) -> Iterator[Path]:
-    """Make a folder that is at `target` once everything inside went well, and nowhere before."""
-    if target.exists() or target.is_symlink():
-        raise TargetExistsError(f"{target} is there already: give a new name")
-    partial = target.parent / f".{target.name}.{os.getpid()}.partial"
-    try:
-        _sweep(target)
-        partial.mkdir()
-        held, _ = _lock(partial)
-    except OSError as error:
-        raise BridgeError(f"{target} cannot be made ({error.strerror})") from None
-    try:
-        yield partial
-        _rename(partial, target)
-    except BaseException:  # Ctrl-C too: half an export must not stay
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
-    finally:
-        os.close(held)
-    _sync_folder(target.parent)
-
-
-def _rename(partial: Path, target: Path) -> None:
-    """Put a whole export where it belongs."""
-    try:
-        partial.rename(target)
-    except OSError as error:
-        if target.exists():
-            raise TargetExistsError(f"{target} is there by now: give a new name") from None
-        raise BridgeError(f"{target} cannot be made ({error.strerror})") from None
-
-
-def _lock(folder: Path) -> tuple[int, bool]:
-    """Open a folder and lock it until it is closed; the lock ends with its process in any case.
-
-    Return the descriptor to close, and whether there is a lock: some file systems have none.
-
-    Raises:
-        BlockingIOError: an export that runs has the lock.
-    """
-    held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(held)
-        raise
-    except OSError:
-        return held, False
-    return held, True
-
-
-def _sweep(target: Path) -> None:
-    """Remove what exports to `target` left behind that were killed and could not clean up."""
-    left = re.compile(rf"\.{re.escape(target.name)}\.[0-9]+\.partial")
-    for folder in target.parent.iterdir():
-        if left.fullmatch(folder.name):
-            with suppress(OSError):  # it is in use, or gone by now
-                held, is_locked = _lock(folder)
-                if is_locked:
-                    shutil.rmtree(folder, ignore_errors=True)
-                os.close(held)
-
-
-def _sync_folder(folder: Path) -> None:
-    """See to it that a rename in `folder` outlives a power cut."""
-    opened = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)
+    write_new_file(path, json.dumps(secrets).encode() + b"\n", mode=0o600)
 
 
 def _corrupt(sealed: SealedBatch) -> CorruptError:
