@@ -24,13 +24,15 @@ from bridge.errors import (
     ProofError,
     ReorganisedError,
     RpcError,
+    SignedOtherwiseError,
+    SignerError,
     TargetExistsError,
     TransactionError,
     WrongChainError,
 )
 from bridge.export import ExportReport, export, write_secrets
 from bridge.imports import import_ledger, read_secrets
-from bridge.keys import Signer
+from bridge.keys import SignedTransaction, Signer, TransactionSigner
 from bridge.links import check_contract_link
 from bridge.manifest import Manifest, read_manifest
 from bridge.progress import Progress, ReportProgress
@@ -49,6 +51,7 @@ from bridge.proofs import (
     StatedSeal,
 )
 from bridge.proving import BalanceTree, prove_consistency, prove_entry
+from bridge.remote_signer import RemoteSigner
 from bridge.replay import AssetReplay, ReplayReport, replay
 from bridge.verify import AssetVerified, VerifyReport, verify
 
@@ -88,15 +91,20 @@ __all__ = [
     "ProofError",
     "ProofKind",
     "Proved",
+    "RemoteSigner",
     "ReorganisedError",
     "ReplayReport",
     "ReportProgress",
     "RpcError",
     "SealSignature",
+    "SignedOtherwiseError",
+    "SignedTransaction",
     "Signer",
+    "SignerError",
     "StatedSeal",
     "TargetExistsError",
     "TransactionError",
+    "TransactionSigner",
     "VerifyReport",
     "WrongChainError",
     "check_contract_link",

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bridge.console import PATH, bars, connected, fields_json, key_options, read_signer, rpc_options
+from bridge.console import PATH, bars, connected, fields_json, rpc_options
 from bridge.demo import run_demo
 from bridge.deploy import deploy
+from bridge.signing import key_options
 from ledger.console import (
     Database,
     database_option,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bridge.deploy import DeployReport
+    from bridge.signing import Key
     from ledger.model import Address
 
 
@@ -47,22 +49,22 @@ def chain_deploy(
     allow_own_registrar: bool,
     rpc: str,
     chain_id: int | None,
-    keystore: Path | None,
-    password_file: Path | None,
+    key: Key,
     database: Database,
     as_json: bool,
 ) -> None:
     """Put the account factory and each asset's token on the chain, where they are not yet.
 
-    Whose --keystore this is becomes the operator, for good, of each asset that has none. Without
-    one, a local test chain's public key stands in there, and nothing is stored.
+    Whose key signs becomes the operator, for good, of each asset that has none. Without a
+    --keystore or --remote-signer, a local test chain's public key stands in there, and nothing is
+    stored.
     """
     with (
         database.open() as ledger,
-        connected(rpc, chain_id, keyless=keystore is None) as chain,
+        connected(rpc, chain_id, keyless=not key.is_given) as chain,
         bars() as progress,
     ):
-        signer = read_signer(keystore, password_file)
+        signer = key.signer()
         report = deploy(
             ledger, chain, signer, allow_own_registrar=allow_own_registrar, progress=progress
         )

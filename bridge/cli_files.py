@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 import click
 
 from bridge.checkpoint import write_checkpoint
-from bridge.console import PATH, bars, fields_json, password_option, read_signer
+from bridge.console import PATH, bars, fields_json
 from bridge.errors import TargetExistsError
 from bridge.expected import read_expected
 from bridge.export import export, write_secrets
 from bridge.imports import import_ledger, read_secrets
 from bridge.manifest import read_manifest
+from bridge.signing import open_keystore, password_option
 from bridge.strict import Place, load_json
 from ledger.console import (
     EXIT_DIFFERS,
@@ -139,7 +140,7 @@ def checkpoint(
     Later `evm-ledger audit --expect-head FILE --signer ADDRESS` finds a tail that was cut off.
     """
     with database.open() as ledger:
-        signer = read_signer(keystore, password_file)
+        signer = open_keystore(keystore, password_file)
         sealed = write_checkpoint(ledger, file, signer)
     text = f"{file}: seal {sealed.seal.number} {sealed.id}, signed by {signer.address}"
     value = {"seal": sealed.seal.number, "id": str(sealed.id), "signer": str(signer.address)}

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bridge.console import bars, connected, fields_json, key_options, read_signer, rpc_options
+from bridge.console import bars, connected, fields_json, rpc_options
 from bridge.replay import replay
+from bridge.signing import key_options
 from ledger.console import Database, database_option, example, json_option, show
 from ledger.views import counted
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from bridge.replay import ReplayReport
+    from bridge.signing import Key
 
 
 @click.command(
@@ -30,8 +30,7 @@ def chain_replay(
     *,
     rpc: str,
     chain_id: int | None,
-    keystore: Path | None,
-    password_file: Path | None,
+    key: Key,
     database: Database,
     as_json: bool,
 ) -> None:
@@ -42,10 +41,10 @@ def chain_replay(
     """
     with (
         database.open() as ledger,
-        connected(rpc, chain_id, keyless=keystore is None) as chain,
+        connected(rpc, chain_id, keyless=not key.is_given) as chain,
         bars() as progress,
     ):
-        report = replay(ledger, chain, read_signer(keystore, password_file), progress=progress)
+        report = replay(ledger, chain, key.signer(), progress=progress)
     text = _replay_text(report)
     show(_replay_json(report), text, as_json=as_json, done=f"replayed: {text}")
 

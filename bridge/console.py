@@ -1,8 +1,7 @@
-"""What the bridge's commands share: bars, reports as JSON, how nodes, keys and wallets are met."""
+"""What the bridge's commands share: bars, reports as JSON, how nodes and wallets are met."""
 
 from __future__ import annotations
 
-import sys
 from contextlib import ExitStack, contextmanager
 from functools import wraps
 from pathlib import Path
@@ -19,7 +18,6 @@ from bridge.batches import (
 )
 from bridge.chain import Chain
 from bridge.errors import KeyFileError
-from bridge.keys import Signer
 from bridge.links import check_contract_link
 from ledger.console import progress
 from ledger.weights import MAX_ENTRIES
@@ -84,27 +82,6 @@ def rpc_options(command: Callable[P, R]) -> Callable[P, R]:
     )(command)
 
 
-def password_option(command: Callable[P, R]) -> Callable[P, R]:
-    """Add `--password-file`."""
-    return click.option(
-        "--password-file",
-        type=PATH,
-        metavar="FILE",
-        help="The keystore's password; asked for if not given.",
-    )(command)
-
-
-def key_options(command: Callable[P, R]) -> Callable[P, R]:
-    """Add what signs."""
-    return click.option(
-        "--keystore",
-        type=PATH,
-        metavar="FILE",
-        help="The operator's key (Web3 Secret Storage). On a local test chain its first account "
-        "signs if none is given.",
-    )(password_option(command))
-
-
 def limit_options(command: Callable[..., R]) -> Callable[..., R]:
     """Add what one transaction may have on the chain; the command gets it as `limits`."""
 
@@ -124,36 +101,9 @@ def limit_options(command: Callable[..., R]) -> Callable[..., R]:
     return limited
 
 
-def read_signer(keystore: Path | None, password_file: Path | None) -> Signer:
-    """Return who signs: a keystore's key or, without one, the public key of local test chains.
-
-    Raises:
-        KeyFileError: a file cannot be read, the password is wrong, or there is nobody to ask.
-    """
-    if keystore is None:
-        return Signer.for_test_chain()
-    return Signer.from_keystore(keystore, _password(keystore, password_file))
-
-
-def _password(keystore: Path, file: Path | None) -> str:
-    """Return the password in `file`, without its line end, or the one that is typed."""
-    if file is None:
-        if not keystore.is_file():
-            raise KeyFileError(f"{keystore}: there is no such file")
-        if not sys.stdin.isatty():
-            raise KeyFileError(f"{keystore} has a password: name a file with it, --password-file")
-        return str(click.prompt(f"Password of {keystore}", hide_input=True, err=True))
-    try:
-        return file.read_text(encoding="utf-8").rstrip("\r\n")
-    except OSError as error:
-        raise KeyFileError(f"{file}: cannot be read ({error.strerror})") from None
-    except UnicodeDecodeError:
-        raise KeyFileError(f"{file}: is not UTF-8, so no password file") from None
-
-
 @contextmanager
 def connected(rpc: str, chain_id: int | None, *, keyless: bool = False) -> Iterator[Chain]:
-    """Give a connection to the node; without a keystore, to a local test chain only.
+    """Give a connection to the node; without a key, to a local test chain only.
 
     Raises:
         KeyFileError: the test key would sign on a chain that is worth something.
@@ -162,7 +112,8 @@ def connected(rpc: str, chain_id: int | None, *, keyless: bool = False) -> Itera
     with Chain.connect(rpc, expected_chain_id=chain_id) as chain:
         if keyless and not chain.is_local_test:
             raise KeyFileError(
-                f"chain {chain.chain_id} is no local test chain: give the operator's --keystore"
+                f"chain {chain.chain_id} is no local test chain: give the operator's --keystore "
+                "or --remote-signer"
             )
         yield chain
 

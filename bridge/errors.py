@@ -31,6 +31,22 @@ class KeyFileError(BridgeError):
     """A keystore file cannot be read, or its password is wrong."""
 
 
+class SignerError(BridgeError):
+    """A remote signer does not answer, or not as it must, or refuses; nothing was broadcast."""
+
+
+class SignedOtherwiseError(SignerError):
+    """A remote signer signed something else than it was asked to, or with another key."""
+
+    def __init__(self, name: str, field: str, found: str, asked: str) -> None:
+        """Say which `field` differs: `found` is what it signed."""
+        super().__init__(
+            f"{name}: the remote signer signed something else: {field} is {found}, asked was "
+            f"{asked}: nothing was sent; do not use it before you know why"
+        )
+        self.field = field
+
+
 class CustodyError(BridgeError):
     """On this chain others would have a key that decides: a registrar's or an operator's."""
 

@@ -213,7 +213,10 @@ def test_a_chain_that_is_worth_something(
     sign = ["--keystore", file, "--password-file", password]
     for command in ("deploy", "replay"):
         error = stocked.fails("chain", command, *rpc)
-        assert error == "chain 1 is no local test chain: give the operator's --keystore"
+        assert (
+            error == "chain 1 is no local test chain: give the operator's --keystore "
+            "or --remote-signer"
+        )
     assert "--allow-own-registrar" in stocked.fails("chain", "deploy", *rpc, *sign)
     assert stocked.run("chain", "deploy", *rpc, *sign, "--allow-own-registrar")
     assert "is no local test chain; start Anvil" in stocked.fails("demo", *rpc, "--folder", "new")

@@ -269,12 +269,14 @@ REPORT: bridge.ReportProgress = tell
 def chain(ledger: Ledger) -> None:
     signer = bridge.Signer.from_keystore(Path("key.json"), "password")
     assert_type(signer, bridge.Signer)
+    remote = bridge.RemoteSigner.connect("http://127.0.0.1:9000", signer.address, timeout=5.0)
+    assert_type(remote, bridge.RemoteSigner)
     with bridge.Chain.connect("http://127.0.0.1:8545", expected_chain_id=1) as node:
         deployed = bridge.deploy(ledger, node, signer, progress=REPORT)
         assert_type(deployed, bridge.DeployReport)
         assert_type(deployed.tokens, tuple[bridge.Deployment, ...])
         assert_type(deployed.tokens[0].operator, core.Address | None)
-        replayed = bridge.replay(ledger, node, signer)
+        replayed = bridge.replay(ledger, node, remote)
         assert_type(replayed, bridge.ReplayReport)
         assert_type(replayed.assets, tuple[bridge.AssetReplay, ...])
         verified = bridge.verify(ledger, node, 2)
@@ -285,10 +287,19 @@ def chain(ledger: Ledger) -> None:
             assert_type(mismatch.kind, bridge.MismatchKind)
 
 
+def sign(signer: bridge.TransactionSigner) -> bytes:
+    signed = signer.sign({"chainId": 1, "nonce": 0, "gas": 21_000, "gasPrice": 1})
+    assert_type(signed, bridge.SignedTransaction)
+    assert_type((signer.address, signer.is_public), tuple[core.Address, bool])
+    return signed.raw
+
+
 WHAT_TO_DO: Mapping[type[bridge.BridgeError], str] = {
     bridge.ExportFileError: "fetch the export again",
     bridge.TargetExistsError: "give a new name",
     bridge.KeyFileError: "look for the key",
+    bridge.SignerError: "start the signer",
+    bridge.SignedOtherwiseError: "find out who signs",
     bridge.CustodyError: "give a registrar",
     bridge.NoAnswerError: "start the node",
     bridge.RpcError: "ask the node",
