@@ -49,8 +49,30 @@ PUBLIC_ADDRESSES: Final = tuple(
 )
 """The accounts that Anvil (ten of them) and Hardhat (all twenty) fund: everybody has their keys."""
 
+_VERSION: Final = 3
+"""Of Web3 Secret Storage."""
+
 TEST_ADDRESS: Final = PUBLIC_ADDRESSES[0]
 """Who signs on a local test chain if nobody else does."""
+
+
+def _read_keystore(path: Path) -> dict[str, Any]:
+    """Return what is in a keystore file; some programs write its names in capitals."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise KeyFileError(f"{path}: cannot be read ({error.strerror})") from None
+    except (ValueError, RecursionError):
+        found = None
+    names = {str(name).lower(): name for name in found} if isinstance(found, dict) else {}
+    if not {"version", "crypto"} <= names.keys():
+        raise KeyFileError(f"{path}: no keystore file (Web3 Secret Storage)")
+    if found[names["version"]] != _VERSION:
+        raise KeyFileError(
+            f"{path}: a keystore file of another version than {_VERSION}, the only one read here: "
+            "write it anew with the wallet that made it"
+        )
+    return dict(found)
 
 
 def _accounts() -> type[Account]:
@@ -107,15 +129,14 @@ class Signer:
         Raises:
             KeyFileError: the file cannot be read, is no keystore, or the password is wrong.
         """
+        keystore, accounts = _read_keystore(path), _accounts()
         try:
-            keystore = json.loads(path.read_text(encoding="utf-8"))
-            accounts = _accounts()
             return cls(accounts.from_key(accounts.decrypt(keystore, password)))
-        except OSError as error:
-            raise KeyFileError(f"{path}: cannot be read ({error.strerror})") from None
         except (ValueError, TypeError, KeyError, NotImplementedError):
             # The reason is not repeated: a parser's message may quote what is in the file.
-            raise KeyFileError(f"{path}: no keystore file, or the password is wrong") from None
+            raise KeyFileError(
+                f"{path}: the password is wrong, or the keystore file is damaged"
+            ) from None
 
     @classmethod
     def for_test_chain(cls) -> Self:

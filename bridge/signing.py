@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass, field
 from functools import wraps
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
 import click
 
@@ -20,6 +20,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bridge.keys import TransactionSigner
+
+_HIDDEN: Final[dict[str, Any]] = {
+    "hide_input": True,
+    "err": True,
+    "default": "",  # a keystore may have an empty password; geth's development key does
+    "show_default": False,
+}
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -128,7 +135,7 @@ def _password(keystore: Path, file: Path | None) -> str:
             raise KeyFileError(f"{keystore}: there is no such file")
         if not sys.stdin.isatty():
             raise KeyFileError(f"{keystore} has a password: name a file with it, --password-file")
-        return str(click.prompt(f"Password of {keystore}", default="", hide_input=True, err=True))
+        return str(click.prompt(f"Password of {keystore}", **_HIDDEN))
     try:
         text = file.read_text(encoding="utf-8")
     except OSError as error:

@@ -292,9 +292,9 @@ def test_a_checkpoint_that_cannot_be_made(stocked: Shell, keystore: Keystore) ->
 @pytest.mark.parametrize(
     ("keystore_text", "password_bytes", "says"),
     [
-        (None, b"wrong", "no keystore file, or the password is wrong"),
-        ("{}", b"correct horse", "no keystore file, or the password is wrong"),
-        ("hello", b"correct horse", "no keystore file, or the password is wrong"),
+        (None, b"wrong", "the password is wrong, or the keystore file is damaged"),
+        ("{}", b"correct horse", "no keystore file"),
+        ("hello", b"correct horse", "no keystore file"),
         (None, b"\xff\xfe", "is not UTF-8, so no password file"),
         (None, None, "cannot be read (No such file or directory)"),
     ],
