@@ -32,6 +32,12 @@ _RULES = {
 def refusal_of(error: DBAPIError) -> RefusedError:
     """Return the refusal that a violated constraint means. Raises CorruptError for any other."""
     name = violated_constraint(error)
+    if name == "token_journals_closed":  # not checked in Python: the schema costs nothing here
+        return RefusedError(
+            Rule.ASSET_CLOSED,
+            "the asset is closed: its journal has ended, and nothing is posted to it or held of it "
+            "any more (its token went live, or is about to: `evm-ledger chain finalize`)",
+        )
     if name in _RULES:
         return RefusedError(_RULES[name], f"the database refused it ({name})")
     raise CorruptError(

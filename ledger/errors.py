@@ -91,6 +91,8 @@ class Rule(StrEnum):
     """The movement would take an account's total earned or spent past 2**256 - 1."""
     CAUSE_REUSED = auto()
     """An entry was read from the same place on a chain before: one log is one entry."""
+    ASSET_CLOSED = auto()
+    """The asset is closed: its journal has ended, and nothing is posted to it or held of it."""
 
 
 class LedgerError(Exception):

@@ -10,6 +10,7 @@ from ledger import store
 from ledger.amounts import check_amount
 from ledger.audit import AuditReport, ExpectedHead, run_audit
 from ledger.carrying import hold_keys_after, read_carried
+from ledger.closing import close_journal, reopen_journal
 from ledger.errors import FieldError
 from ledger.founding import add_asset, found, founded, open_founded
 from ledger.joined import Joined, JoinedTransactions, checked_connection
@@ -234,6 +235,31 @@ class Ledger(Operations):
             raise FieldError("operator", f"{asset.symbol} has operator {asset.operator} for good")
         self._assets = {}
         return asset
+
+    def close_asset(self, symbol: str | None, seq: int) -> None:
+        """End the journal of an asset with entry `seq`, which must be its last.
+
+        From then on whatever posts to it, holds of it or limits it is refused (ASSET_CLOSED);
+        reading, sealing and accounts go on. For an asset whose token takes over
+        (`bridge.finalize`): what was posted here afterwards would be in no token.
+
+        Raises:
+            ConflictError: it has another last entry, or a hold is pending.
+            NotFoundError: UNKNOWN_ASSET.
+        """
+        asset = self.asset(symbol)
+        with self._transactions.writing("close the asset") as connection:
+            close_journal(connection, asset, seq)
+
+    def reopen_asset(self, symbol: str | None) -> None:
+        """Let the journal of an asset go on, where nothing took over after all.
+
+        Raises:
+            NotFoundError: UNKNOWN_ASSET.
+        """
+        asset = self.asset(symbol)
+        with self._transactions.writing("reopen the asset") as connection:
+            reopen_journal(connection, asset)
 
     # --- sealing ------------------------------------------------------------------------------
 

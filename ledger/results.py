@@ -246,6 +246,8 @@ class JournalHead:
     seq: int
     head: Hash32
     last_time: int
+    closed: bool = False
+    """Whether the journal has ended: nothing will be posted after `seq`."""
 
 
 @dataclass(frozen=True, slots=True)

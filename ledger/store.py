@@ -153,7 +153,8 @@ def lock_holders(connection: Connection) -> list[str]:
 def read_head(connection: Connection, number: int) -> JournalHead:
     """Return where the journal of an asset stands."""
     row = connection.execute(select(journals).where(journals.c.asset == number)).one()
-    return JournalHead(row.seq, Hash32(row.head), row.last_time)
+    closed = row.closed_seq is not None
+    return JournalHead(row.seq, Hash32(row.head), row.last_time, closed)
 
 
 def read_timestamp(connection: Connection, number: int, seq: int) -> int:

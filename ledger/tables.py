@@ -132,9 +132,12 @@ journals = Table(
     Column("row_version", BigInteger, nullable=False, comment="rises with every change"),
     Column("events", Seq, nullable=False, server_default=text("0"), comment="number of the last"),
     Column("next_expiry", Micros, comment="no pending hold expires before; null if none does"),
+    Column("closed_seq", Seq, comment="the last seq there will be; null while it is open"),
+    Column("closed_events", Seq, comment="the last event there will be; null likewise"),
     PrimaryKeyConstraint("asset", name="token_journals_pkey"),
     CheckConstraint("seq >= 0", name="token_journals_seq_range"),
     CheckConstraint("events >= 0", name="token_journals_events_range"),
+    CheckConstraint("seq <= closed_seq AND events <= closed_events", name="token_journals_closed"),
     *byte_length("head", 32, "token_journals_head_size"),
 )
 

@@ -1,4 +1,4 @@
--- Purpose, sender, fees, replacements and blocks of what was signed.
+-- Purpose, sender, fees, replacements and blocks of what was signed; journals that are closed.
 -- Statements are parted by an empty line; none holds one.
 
 ALTER TABLE token_submissions
@@ -26,3 +26,8 @@ ALTER TABLE token_submissions
     ADD CONSTRAINT token_submissions_block_hash_size CHECK (octet_length(block_hash) = 32);
 
 CREATE INDEX token_submissions_nonce ON token_submissions (chain_id, sender, nonce);
+
+ALTER TABLE token_journals ADD COLUMN closed_seq BIGINT;
+
+ALTER TABLE token_journals ADD COLUMN closed_events BIGINT
+    CONSTRAINT token_journals_closed CHECK (seq <= closed_seq AND events <= closed_events);

@@ -1,4 +1,4 @@
--- Purpose, sender, fees, replacements and blocks of what was signed. SQLite cannot change a CHECK, so
+-- Purpose, sender, fees, replacements and blocks of what was signed; journals that are closed. SQLite cannot change a CHECK, so
 -- the table is made anew. Statements are parted by an empty line; none holds one.
 
 ALTER TABLE token_submissions RENAME TO token_submissions_0002;
@@ -43,3 +43,8 @@ INSERT INTO token_submissions (id, asset, chain_id, contract, number, first_seq,
 DROP TABLE token_submissions_0002;
 
 CREATE INDEX token_submissions_nonce ON token_submissions (chain_id, sender, nonce);
+
+ALTER TABLE token_journals ADD COLUMN closed_seq INTEGER;
+
+ALTER TABLE token_journals ADD COLUMN closed_events INTEGER
+    CONSTRAINT token_journals_closed CHECK (seq <= closed_seq AND events <= closed_events);

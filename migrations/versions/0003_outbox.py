@@ -1,4 +1,4 @@
-"""The outbox: fees, sender, purpose, replacements, and the block in which each was mined.
+"""The outbox (fees, sender, purpose, replacements, blocks), and journals that are closed.
 
 A program of revision 0002 that was left open cannot sign any more: it does not know the purpose,
 which may not be missing.
