@@ -17,7 +17,7 @@ from ledger.console import (
     show_rows,
 )
 from ledger.errors import FieldError
-from ledger.formats import DEFAULT_ENDOWMENT
+from ledger.formats import DEFAULT_ENDOWMENT, TOKEN_VERSION, TOKEN_VERSIONS
 from ledger.model import Address
 from ledger.texts import check_symbol, check_text
 from ledger.views import asset_json, asset_line
@@ -38,6 +38,7 @@ class _Terms:
     decimals: int
     endowment: int
     operator: Address | None
+    token_version: str
 
     @classmethod
     def read(
@@ -48,6 +49,7 @@ class _Terms:
         decimals: int | None,
         endowment: str | None,
         operator: str | None,
+        token_version: str | None,
     ) -> _Terms:
         """Return the terms that the options give. Raises FieldError."""
         decimals = 18 if decimals is None else check_uint(decimals, 8, "decimals")
@@ -59,6 +61,7 @@ class _Terms:
                 DEFAULT_ENDOWMENT if endowment is None else endowment, decimals, "endowment"
             ),
             None if operator is None else Address.parse(operator, "operator"),
+            TOKEN_VERSION if token_version is None else token_version,
         )
 
     def create(self, ledger: Ledger) -> Asset:
@@ -69,6 +72,7 @@ class _Terms:
             self.decimals,
             endowment=self.endowment,
             operator=self.operator,
+            token_version=self.token_version,
         )
 
 
@@ -82,6 +86,11 @@ def asset_options(command: Callable[..., None]) -> Callable[..., None]:
         ),
         click.option(
             "--operator", metavar="ADDRESS", help="Who may replay it on a chain, for ever."
+        ),
+        click.option(
+            "--token-version",
+            type=click.Choice(TOKEN_VERSIONS),
+            help=f"The contract that it becomes, for ever.  [default: {TOKEN_VERSION}]",
         ),
     )
     for option in reversed(options):
@@ -110,7 +119,8 @@ def init(
     terms = None if symbol is None else _Terms.read(symbol, **options)  # type: ignore[arg-type]  # click checked them
     for name, value in options.items():
         if symbol is None and value is not None:
-            raise FieldError(name, f"--{name} is an asset's: name the asset too, with --symbol")
+            option = "--" + name.replace("_", "-")
+            raise FieldError(name, f"{option} is an asset's: name the asset too, with --symbol")
     with database.create(wallet) as ledger:
         identity = ledger.identity
         lines = [f"ledger {identity.ledger_id} in {database}"]

@@ -18,5 +18,8 @@ ACCOUNT_INIT_CODE_HASH = Hash32.parse(
 TOKEN_VERSION = "LedgerToken/1"  # noqa: S105 (the name of a contract, not a secret)
 """The contract a new asset becomes, unless told otherwise."""
 
+TOKEN_VERSIONS = (TOKEN_VERSION, "LedgerTokenDeferred/1")
+"""The contracts that an asset may become (docs/contracts.md)."""
+
 DEFAULT_ENDOWMENT = "1000"
 """Whole tokens that a new account is endowed with."""

@@ -16,7 +16,7 @@ from ledger.encoding import ledger_domain
 from ledger.engine import open_engine, sqlite_path
 from ledger.errors import DatabaseFileError, FieldError, RefusedError, Rule
 from ledger.event_store import write_created
-from ledger.formats import DEFAULT_ENDOWMENT, TOKEN_VERSION
+from ledger.formats import DEFAULT_ENDOWMENT, TOKEN_VERSIONS
 from ledger.ids import asset_id, first_head, ledger_chain_id
 from ledger.keys import address_of_key
 from ledger.model import ISSUER, ZERO_ADDRESS, ZERO_HASH, Address, AssetTerms, Hash32
@@ -207,6 +207,7 @@ def add_asset(
     decimals: int,
     endowment: int | None,
     operator: Address | None,
+    token_version: str,
 ) -> Asset:
     """Insert a new asset and its empty journal.
 
@@ -216,6 +217,8 @@ def add_asset(
     terms = AssetTerms(
         check_symbol(symbol), check_text(name, "name"), check_uint(decimals, 8, "decimals")
     )
+    if token_version not in TOKEN_VERSIONS:
+        raise FieldError("token_version", f"must be one of {', '.join(TOKEN_VERSIONS)}")
     amount = _default_endowment(decimals) if endowment is None else endowment
     connection.execute(text("UPDATE token_settings SET sealed = sealed"))  # one at a time
     store.lock_heads(connection, [0])  # who changes an account for every asset must see them all
@@ -230,7 +233,7 @@ def add_asset(
         decimals=decimals,
         endowment=check_amount(amount, "endowment"),
         operator=operator,
-        token_version=TOKEN_VERSION,
+        token_version=token_version,
     )
     now = dialect_of(connection).now(connection)
     store.write_asset(connection, asset, first_head(identity.domain, asset.id), now)

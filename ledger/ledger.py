@@ -12,6 +12,7 @@ from ledger.audit import AuditReport, ExpectedHead, run_audit
 from ledger.carrying import hold_keys_after, read_carried
 from ledger.closing import close_journal, reopen_journal
 from ledger.errors import FieldError
+from ledger.formats import TOKEN_VERSION
 from ledger.founding import add_asset, found, founded, open_founded
 from ledger.joined import Joined, JoinedTransactions, checked_connection
 from ledger.needs import needs_of, weight_of
@@ -198,11 +199,13 @@ class Ledger(Operations):
         *,
         endowment: int | None = None,
         operator: Address | None = None,
+        token_version: str = TOKEN_VERSION,
     ) -> Asset:
         """Create an asset. Its symbol, name and decimals never change.
 
         `endowment` is what a new account gets, in base units (1,000 tokens unless given);
-        `operator` may replay it on a chain, and is part of the token's address there.
+        `operator` may replay it on a chain, and is part of the token's address there; so is
+        `token_version`, the contract that it becomes.
 
         Raises:
             FieldError, RefusedError: ASSET_EXISTS, READ_ONLY.
@@ -217,6 +220,7 @@ class Ledger(Operations):
                 decimals=decimals,
                 endowment=endowment,
                 operator=operator,
+                token_version=token_version,
             )
         self._assets = {}
         return asset

@@ -65,6 +65,8 @@ def test_a_ledger_without_asset_says_how_to_make_one(shell: Shell) -> None:
         (["--symbol", "SCI", "--decimals", "0", "--endowment", "0.5"], "more than 0 decimals"),
         (["--symbol", "SCI", "--decimals", "80"], "endowment: must be within"),
         (["--symbol", "SCI", "--operator", "0x12"], "operator: must be 0x and 40 hex digits"),
+        (["--symbol", "SCI", "--token-version", "Coin/1"], "'Coin/1' is not one of"),
+        (["--token-version", "LedgerToken/1"], "token_version: --token-version is an asset's"),
         (["--registrar", "me"], "registrar: must be 0x and 40 hex digits"),
         (["--name", "SCI token"], "name: --name is an asset's: name the asset too, with --symbol"),
     ],
@@ -90,6 +92,12 @@ def test_assets_are_listed(stocked: Shell) -> None:
     assert stocked.fails("supply") == "ASSET_REQUIRED: say which with --asset: 'SCI', 'GOLD'"
     assert "UNKNOWN_ASSET" in stocked.fails("supply", "--asset", "TIN")
     assert stocked.run("supply", "--asset", "SCI") == "1005 SCI\n"
+
+
+def test_an_asset_may_become_another_contract(stocked: Shell) -> None:
+    stocked.run("asset", "create", "OLD", "--token-version", "LedgerTokenDeferred/1")
+    found = [asset["token_version"] for asset in stocked.json("asset", "list")]
+    assert found == ["LedgerToken/1", "LedgerTokenDeferred/1"]
 
 
 def test_accounts(any_stocked: Shell) -> None:
