@@ -6,14 +6,13 @@ beside is the same measurement at its first size.
 
 from __future__ import annotations
 
-import shutil
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
-from benchmarks import children, pages
+from benchmarks import bare_files, children, pages
 from benchmarks.batches import Race
 from benchmarks.loads import SYMBOL, Load, populated, post
 from benchmarks.measure import Result, Watch, bar
@@ -45,6 +44,10 @@ class Measured:
     """Rows a second that the driver reads."""
     table: float
     """Bytes a row, without indexes."""
+    bare_files: dict[str, float]
+    """Entries a second whose files the system alone writes (`export`) or reads (`import`)."""
+    exported: float
+    """Bytes an entry of an export's files."""
 
 
 class Growing:
@@ -78,7 +81,7 @@ class Growing:
         numbers["bytes a row, indexes"] = indexes / rows, "bytes"
         numbers["bytes an entry, everything"] = everything / rows, "bytes"
         numbers["seal"] = self._sealing(), "entries/s"
-        works = self._children()
+        works, bare, exported = self._children()
         for work, outcome in works.items():
             numbers[work] = outcome.entries / outcome.seconds, "entries/s"
         reading = self._reading()
@@ -86,7 +89,7 @@ class Growing:
             posted = self._posting(min(size, run), calls)
             numbers[f"post_many, {size:,} a call"] = posted, "entries/s"
         megabytes = {work: outcome.megabytes for work, outcome in works.items()}
-        return Measured(numbers, megabytes, reading, table / rows)
+        return Measured(numbers, megabytes, reading, table / rows, bare, exported)
 
     def _posting(self, run: int, calls: int) -> float:
         laps = list(self._load.runs(run * calls, run, hot=0.5))
@@ -104,7 +107,7 @@ class Growing:
                 count += sum(batch.batch.size for batch in sealed.batches)
         return count / watch.seconds
 
-    def _children(self) -> dict[str, children.Outcome]:
+    def _children(self) -> tuple[dict[str, children.Outcome], dict[str, float], float]:
         with TemporaryDirectory(prefix="evm-ledger-export-") as folder:
             target = Path(folder, "export")
             works = {
@@ -112,8 +115,13 @@ class Growing:
                 for work in ("audit", "statement", "export")
             }
             works["import"] = children.run("import", self._database.new_url(), target)
-            shutil.rmtree(target)
-        return works
+            bare = {
+                "export": works["export"].entries
+                / bare_files.writing(target, Path(folder, "bare")),
+                "import": works["import"].entries / bare_files.reading(target),
+            }
+            exported = bare_files.size(target) / works["export"].entries
+        return works, bare, exported
 
     def _reading(self) -> float:
         last = min(self.ledger.head(SYMBOL).seq, _READ)
@@ -158,6 +166,12 @@ def measure(database: Database, sizes: Sizes) -> Iterator[Result]:
     audit = old.numbers["audit"][0]
     yield Result(
         f"{name}: audit", audit, "the driver reading the same rows", old.reading, "entries/s"
+    )
+    for work, rate in old.bare_files.items():
+        beside = f"the system {'writing' if work == 'export' else 'reading'} the same files"
+        yield Result(f"{name}: {work}", old.numbers[work][0], beside, rate, "entries/s")
+    yield Result(
+        f"{name}: bytes an entry, files of an export", old.exported, BEFORE, young.exported, "bytes"
     )
     indexes = old.numbers["bytes a row, indexes"][0]
     yield Result(f"{name}: bytes a row, indexes", indexes, "the table", old.table, "bytes")

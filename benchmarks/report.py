@@ -34,6 +34,10 @@ _READING: Final = """\
   after the endowments of {many} accounts; half of the payments move one account, which the
   pages and balances are of. A ratio near 1 means: growth changed nothing. Pages have 50
   entries; their times are medians of 11.
+* **The same files** are those of the export just measured: **writing** is one pass of `write` and a
+  flush of each file, **reading** is one pass of `read` while all of them are in the system's cache.
+  An export also reads the ledger, makes ids' payloads and logs, and hashes every file; an import
+  recomputes every id, head, balance and root, makes every file again, and writes the database.
 * **Memory** is the largest resident set of a process that does only this, Python and its
   libraries included.
 * **Gas** is on Anvil under Osaka's rules; LOG3 is the 1,756 gas of a bare `Transfer` event.

@@ -40,7 +40,11 @@ COLUMNS: Final[Mapping[str, Kind]] = {
 """`value_f64` is a float, because cryo has it; the exact amounts are in the two before it."""
 
 _U32: Final = Kind.UINT32.pack
+_F64: Final = Kind.DOUBLE.pack
 _BYTES: Final = Kind.BINARY.pack
+_WORD: Final = (32).to_bytes(4, "little")
+_ADDRESS: Final = (20).to_bytes(4, "little")
+"""The lengths before values that all have one: what `_BYTES` puts there."""
 
 
 class File(NamedTuple):
@@ -74,13 +78,13 @@ class TransfersFile:
                 _U32(place.block_number),
                 _U32(place.transaction_index),
                 _U32(place.log_index),
-                _BYTES(place.transaction_hash),
-                _BYTES(log.address),
-                _BYTES(log.topics[1][12:]),
-                _BYTES(log.topics[2][12:]),
-                _BYTES(log.data),
+                _WORD + place.transaction_hash,
+                _ADDRESS + log.address,
+                _ADDRESS + log.topics[1][12:],
+                _ADDRESS + log.topics[2][12:],
+                _WORD + log.data,
                 _BYTES(b"%d" % amount),
-                Kind.DOUBLE.pack(float(amount)),
+                _F64(amount),
                 self._chain_id,
             )
         )

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from importlib.metadata import version
 from itertools import chain, islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from bridge import files, standing
 from bridge.artifacts import token_address
@@ -40,6 +40,9 @@ if TYPE_CHECKING:
     from bridge.strict import Row
     from ledger import Ledger
     from ledger.results import Account, Asset, Carried, Entry, Sealed, SealedBatch
+
+_CHUNK: Final = 1 << 16
+"""Bytes that are written and hashed at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,6 +276,7 @@ class _HashedFile:
 
     def __init__(self, opened: BinaryIO) -> None:
         self._opened = opened
+        self._kept = bytearray()
         self.size = 0
         self.rows = 0
         self.digest = sha256()
@@ -280,21 +284,29 @@ class _HashedFile:
     def write(self, data: bytes, rows: int = 1, values: Values | None = None) -> None:
         """Write `data`, which ends `rows` rows."""
         del values
-        try:
-            self._opened.write(data)
-        except OSError as error:
-            raise _unwritten(error) from None
-        self.digest.update(data)
-        self.size += len(data)
+        self._kept += data
         self.rows += rows
+        if len(self._kept) >= _CHUNK:
+            self._flush()
 
     def end(self) -> None:
         """Flush everything to the disk."""
+        self._flush()
         try:
             self._opened.flush()
             os.fsync(self._opened.fileno())
         except OSError as error:
             raise _unwritten(error) from None
+
+    def _flush(self) -> None:
+        """Hash and write what was kept: lines are short, and each call costs."""
+        try:
+            self._opened.write(self._kept)
+        except OSError as error:
+            raise _unwritten(error) from None
+        self.digest.update(self._kept)
+        self.size += len(self._kept)
+        self._kept.clear()
 
 
 def _unwritten(error: OSError) -> BridgeError:

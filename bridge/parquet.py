@@ -39,9 +39,10 @@ class Kind(Enum):
     BINARY = "binary"
     STRING = "string"
 
-    def pack(self, value: object) -> bytes:
-        """Return a value as the PLAIN encoding has it; bytes for BINARY and STRING."""
-        return _PACK[self](value)
+    @property
+    def pack(self) -> Callable[..., bytes]:
+        """What packs a value as the PLAIN encoding has it; bytes for BINARY and STRING."""
+        return _PACK[self]
 
     def row_at(self, packed: bytes, at: int) -> int:
         """Return which value (from 0) the byte `at` of `packed` values belongs to."""

@@ -26,6 +26,7 @@ Reader: TypeAlias = Callable[[object], Any]
 _MAX_INT: Final = 2**63 - 1
 MAX_RECURSION: Final = 1_000
 """Python's own default, which holds while JSON of others is read."""
+_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 _KINDS: Final = {kind.value: kind for kind in Kind}
 
 
@@ -138,8 +139,7 @@ def read_hex(found: object, size: int) -> bytes:
 
 def dump_line(row: Mapping[str, object] | RpcLog) -> bytes:
     """Return `row` as its one line: no spaces, fields in their order, UTF-8 as it is."""
-    text = json.dumps(row, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return text.encode() + b"\n"
+    return _encode(row).encode() + b"\n"
 
 
 def load_json(place: Place, text: bytes) -> Any:  # noqa: ANN401 (JSON is anything)
