@@ -19,6 +19,7 @@ TYPED := ledger bridge tests $(wildcard migrations benchmarks)
 # The stamps: what they depend on is all that can make them old.
 PYTHON_READY := .venv/.ready
 NODE_READY := contracts/node_modules/.ready
+SLITHER_READY := .venv-slither/.ready
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -27,7 +28,7 @@ NODE_READY := contracts/node_modules/.ready
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: $(PYTHON_READY) $(NODE_READY) ## install everything the other targets need
+setup: $(PYTHON_READY) $(NODE_READY) $(SLITHER_READY) ## install everything the other targets need
 
 demo: setup ## book, seal, export, replay on a local Anvil, verify, tamper, find it
 	$(BIN)/evm-ledger demo --anvil $(ANVIL)
@@ -70,8 +71,8 @@ lock: ## resolve the dependencies anew into constraints.txt, for every platform 
 	mv .venv-lock/constraints.txt constraints.txt && rm -rf .venv-lock
 
 clean: ## remove everything that make made
-	rm -rf .venv .venv-lock contracts/node_modules contracts/cache contracts/out dist .hypothesis .import_linter_cache \
-	  .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-lock .venv-slither contracts/node_modules contracts/cache contracts/out dist \
+	  .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(PYTHON_READY): pyproject.toml constraints.txt
@@ -85,4 +86,10 @@ $(PYTHON_READY): pyproject.toml constraints.txt
 # npm silently leaves out its native package. No install script is needed by anything here.
 $(NODE_READY): contracts/package.json contracts/package-lock.json | $(PYTHON_READY)
 	cd contracts && PATH="$(NODE_BIN):$$PATH" $(NPM) ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error
+	touch $@
+
+# The list is whole, so nothing else is resolved.
+$(SLITHER_READY): contracts/slither.txt | $(PYTHON_READY)
+	test -x .venv-slither/bin/python || $(PYTHON) -m venv .venv-slither
+	.venv-slither/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r contracts/slither.txt
 	touch $@

@@ -152,7 +152,7 @@ MUTANTS: Final = (
         TOKEN,
         "if (!Signatures.isSignedBy(registrar, digest, signature)) revert"
         " InvalidSignature(registrar);",
-        "digest;",
+        "(digest, signature);",
     ),
     Mutant(
         "a claim of a deployed account",
@@ -236,7 +236,7 @@ MUTANTS: Final = (
         THEIRS,
         "AccountFactory.sol",
         "if (!_isSignedBy(registrar, digest, signature)) revert InvalidSignature(registrar);",
-        "digest;",
+        "_isSignedBy(registrar, digest, signature);",
     ),
     Mutant(
         "a deployment serves on every chain",
