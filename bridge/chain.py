@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from bridge.codec import Log, quantity
 from bridge.errors import (
     ChainError,
+    FeeTooLowError,
+    FundsError,
+    NonceUsedError,
     ReorganisedError,
     RpcError,
     TransactionError,
+    UnderpricedError,
     WrongChainError,
 )
+from bridge.fees import GWEI, FeePolicy, Market
 from bridge.jsonrpc import JsonRpc, to_hex
 from ledger.model import Address, Hash32
 
@@ -51,7 +57,10 @@ class TransactionReceipt:
     hash: Hash32
     succeeded: bool
     block_number: int
+    block_hash: Hash32
     gas_used: int
+    gas_price: int | None
+    """Wei a gas that were paid; None where the node does not say."""
     logs: tuple[Log, ...]
 
 
@@ -96,6 +105,11 @@ class Chain(JsonRpc):
         if found is None:
             raise ReorganisedError(f"{self.name} has no block {tag}")
         return self.parsed("a block", lambda: _block(found))
+
+    def block_at(self, number: int) -> Block | None:
+        """Return block `number`, or None if the chain is not that long."""
+        found = self.request("eth_getBlockByNumber", quantity(number), False)  # noqa: FBT003 (JSON-RPC is positional)
+        return None if found is None else self.parsed("a block", lambda: _block(found))
 
     def check_canonical(self, block: Block) -> None:
         """Raise ReorganisedError unless `block` is still part of the chain."""
@@ -172,9 +186,11 @@ class Chain(JsonRpc):
 
     # --- transactions ---
 
-    def estimate_gas(self, sender: Address, to: Address, data: bytes) -> int:
+    def estimate_gas(self, sender: Address, to: Address, data: bytes, *, value: int = 0) -> int:
         """Return the gas that the transaction would use; RpcError if it would revert."""
         transaction = {"from": to_hex(sender), "to": to_hex(to), "data": to_hex(data)}
+        if value:
+            transaction["value"] = quantity(value)
         return self.quantity(self.request("eth_estimateGas", transaction))
 
     def transact(
@@ -193,21 +209,41 @@ class Chain(JsonRpc):
             }
         )
 
-    def next_nonce(self, address: Address) -> int:
-        """Return the nonce after the last transaction of `address`, pending ones among them."""
-        return self.quantity(self.request("eth_getTransactionCount", to_hex(address), "pending"))
+    def next_nonce(self, address: Address, tag: str = "pending") -> int:
+        """Return the nonce after the last transaction of `address`.
+
+        "pending" counts those that wait to be mined, "latest" does not.
+        """
+        return self.quantity(self.request("eth_getTransactionCount", to_hex(address), tag))
+
+    def balance(self, address: Address) -> int:
+        """Return how many wei `address` has."""
+        return self.quantity(self.request("eth_getBalance", to_hex(address), "latest"))
+
+    def would_revert(self, sender: Address, to: Address, data: bytes) -> bool:
+        """Tell whether a contract says that it would refuse `data` now; False if nobody can say."""
+        try:
+            self.call(to, data, sender=sender)
+        except RpcError as error:
+            return bool(error.revert)
+        return False
 
     def send(self, signed: SignedTransaction) -> None:
         """Broadcast; an error means "unknown", so after one the chain is asked what it knows.
 
+        Nodes answer with errors for transactions that they have, and Hardhat for one that it has
+        mined and that failed.
+
         Raises:
+            NonceUsedError, UnderpricedError, FeeTooLowError, FundsError: what the node has against
+                it; it does not know the transaction, another node may.
             ChainError: the error, if the chain does not know the transaction.
         """
         try:
             self.request("eth_sendRawTransaction", to_hex(signed.raw))
-        except ChainError:
+        except ChainError as error:
             if not self.knows(signed.hash):
-                raise
+                raise _named(error) from error
 
     def knows(self, transaction: Hash32) -> bool:
         """Tell whether the transaction is mined or waits to be."""
@@ -243,16 +279,51 @@ class Chain(JsonRpc):
             raise TransactionError(f"{what}: transaction {signed.hash} was mined and failed")
         return receipt
 
-    def _fees(self) -> dict[str, int]:
-        """Return the fee fields: twice the base fee lasts six full blocks (EIP-1559)."""
+    def market(self) -> Market:
+        """Return what the chain asks for gas in the next block."""
         base_fee = self.block().base_fee
         if base_fee is None:
-            return {"gasPrice": self.quantity(self.request("eth_gasPrice"))}
+            return Market(None, self.quantity(self.request("eth_gasPrice")))
+        with suppress(RpcError):  # some nodes do not tell of the next block
+            history = self.request("eth_feeHistory", "0x1", "latest", [])
+            fees = self.parsed("fees", lambda: [int(fee, 16) for fee in history["baseFeePerGas"]])
+            base_fee = max(base_fee, *fees[1:], 0)
         try:
             tip = self.quantity(self.request("eth_maxPriorityFeePerGas"))
         except RpcError:
-            tip = 10**9
-        return {"maxFeePerGas": 2 * base_fee + tip, "maxPriorityFeePerGas": tip, "type": 2}
+            tip = GWEI
+        return Market(base_fee, tip)
+
+    def _fees(self) -> dict[str, int]:
+        """Return the fee fields of a transaction that offers whatever is asked."""
+        offered = FeePolicy().first(self.market())
+        return {} if offered is None else offered.fields()
+
+
+_ERRORS: Final[tuple[tuple[type[RpcError], tuple[str, ...]], ...]] = (
+    (UnderpricedError, ("replacement", "could not replace")),
+    (NonceUsedError, ("nonce too low", "nonce is too low", "oldnonce", "nonce_too_low")),
+    (
+        FeeTooLowError,
+        ("less than block base fee", "too low for the next block", "underpriced", "feetoolow",
+         "gas price below"),
+    ),
+)  # fmt: skip
+"""What nodes say against a transaction: Anvil, Hardhat, geth, Nethermind, Besu, Erigon."""
+_NO_FUNDS: Final = ("insufficient funds", "insufficientfunds", "enough funds", "upfront cost")
+
+
+def _named(error: ChainError) -> ChainError:
+    """Return the error of a broadcast by what it means."""
+    if not isinstance(error, RpcError):
+        return error
+    said = error.message.lower()
+    for kind, words in _ERRORS:
+        if any(word in said for word in words):
+            return kind(error.method, error.code, error.message)
+    if any(words in said for words in _NO_FUNDS):
+        return FundsError(f"the sender cannot pay for the gas ({error.message}): send it some coin")
+    return error
 
 
 def _pin(block: Block) -> dict[str, object]:
@@ -273,10 +344,13 @@ def _block(found: Mapping[str, Any]) -> Block:
 
 def _receipt(found: Mapping[str, Any]) -> TransactionReceipt:
     """Return the receipt in a node's answer."""
+    price = found.get("effectiveGasPrice")
     return TransactionReceipt(
         hash=Hash32.parse(found["transactionHash"]),
         succeeded=int(found["status"], 16) == 1,
         block_number=int(found["blockNumber"], 16),
+        block_hash=Hash32.parse(found["blockHash"]),
         gas_used=int(found["gasUsed"], 16),
+        gas_price=None if price is None else int(price, 16),
         logs=tuple(map(Log.parse, found["logs"])),
     )

@@ -1,29 +1,61 @@
 """Transactions that this ledger signed: each is saved before it is broadcast.
 
 So whatever happens in between, the next run knows what may be on its way. What is true is the
-contract's history; the outbox only says which transaction to ask about or broadcast again.
+chain's; the outbox says which transactions to ask about, and which nonces they share. All attempts
+at one nonce belong together: of them, and of whatever else the key signed, one is mined.
 """
 
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
-from sqlalchemy import BigInteger, Integer, LargeBinary, Text, column, insert, select, table, update
+from eth_utils.exceptions import ValidationError
+from sqlalchemy import (
+    BigInteger,
+    Integer,
+    LargeBinary,
+    Text,
+    case,
+    column,
+    func,
+    insert,
+    select,
+    table,
+    update,
+)
 
+from bridge.fees import Fees
 from bridge.keys import SignedTransaction
 from ledger.model import Address, Hash32
 
 if TYPE_CHECKING:
-    from bridge.batches import Run
-    from ledger import Ledger
-    from ledger.results import Asset
+    from collections.abc import Iterable
 
-Status: TypeAlias = Literal["signed", "sent", "mined", "failed"]
+    from sqlalchemy import ColumnElement, Connection
+
+    from bridge.chain import TransactionReceipt
+    from ledger import Ledger
+
+Status: TypeAlias = Literal[
+    "signed", "sent", "mined", "safe", "finalized", "failed", "replaced", "dropped"
+]
+"""What is known of an attempt.
+
+signed: saved, perhaps broadcast. sent: a node took it. mined, safe, finalized: it is in a block, so
+far from the end of the chain. failed: it is in a block and changed nothing. replaced: another
+attempt at its nonce is in a block. dropped: given up; its nonce went elsewhere, or will.
+"""
+
+OPEN: Final = ("signed", "sent")
+"""May still be mined, as far as is known."""
+PLACED: Final = ("mined", "safe", "finalized", "failed")
+"""Is in a block."""
 
 # The schema itself is made by the migrations.
-_submissions: Final = table(
+_table: Final = table(
     "token_submissions",
     column("id", Integer),
     column("asset", Integer),
@@ -40,78 +72,238 @@ _submissions: Final = table(
     column("created_at", BigInteger),
     column("updated_at", BigInteger),
     column("purpose", Text),
+    column("sender", LargeBinary),
+    column("gas", BigInteger),
+    column("max_fee", Text),
+    column("priority_fee", Text),
+    column("replaces", Integer),
+    column("block_hash", LargeBinary),
+    column("gas_used", BigInteger),
+    column("gas_price", Text),
 )
+_NOT_PLACED: Final = {"block_number": None, "block_hash": None, "gas_used": None, "gas_price": None}
 
 
 @dataclass(frozen=True, slots=True)
-class Submission:
-    """One signed replay of one run."""
+class Subject:
+    """What a transaction is about, for the operator's eyes and for `chain status`."""
 
-    number: int
+    asset: int | None = None
+    """The asset's number."""
+    number: int | None = None
     """The batch's number on the contract."""
-    first_seq: int
-    last_seq: int
+    first_seq: int | None = None
+    last_seq: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One signed transaction."""
+
+    id: int
+    purpose: str
+    """replay, deploy, finalize, ..."""
+    subject: Subject
+    to: Address
+    sender: Address
     signed: SignedTransaction
+    gas: int | None
+    fees: Fees | None
+    """None where it was signed before schema 0003."""
     status: Status
+    replaces: int | None
+    """The id of the attempt whose place it took."""
+    block_number: int | None
+    block_hash: Hash32 | None
+    gas_used: int | None
+    gas_price: int | None
+
+    @property
+    def nonce(self) -> int:
+        """Its place among the sender's transactions."""
+        return self.signed.nonce
+
+    @property
+    def cost(self) -> int:
+        """Wei that were paid for its gas, as far as is known."""
+        return (self.gas_used or 0) * (self.gas_price or 0)
 
 
 class Outbox:
-    """What was signed for one token on one chain."""
+    """What was signed for one chain."""
 
-    def __init__(self, ledger: Ledger, asset: Asset, chain_id: int, contract: Address) -> None:
-        """Keep the outbox of the token of `asset` at `contract`."""
-        self.contract = contract
+    def __init__(self, ledger: Ledger, chain_id: int) -> None:
+        """Keep the outbox of `ledger` for the chain `chain_id`."""
         self._ledger = ledger
-        self._of = {"asset": asset.number, "chain_id": str(chain_id), "contract": bytes(contract)}
+        self._chain = str(chain_id)
 
-    def save(self, run: Run, signed: SignedTransaction) -> None:
+    # --- reading ---
+
+    def attempts(
+        self,
+        *,
+        sender: Address | None = None,
+        nonce: int | None = None,
+        statuses: Iterable[Status] | None = None,
+        purpose: str | None = None,
+    ) -> list[Attempt]:
+        """Return the attempts that fit, by sender and nonce, in the order they were signed."""
+        query = select(_table).where(_table.c.chain_id == self._chain, _table.c.sender.is_not(None))
+        if sender is not None:
+            query = query.where(_table.c.sender == bytes(sender))
+        if nonce is not None:
+            query = query.where(_table.c.nonce == nonce)
+        if statuses is not None:
+            query = query.where(_table.c.status.in_(list(statuses)))
+        if purpose is not None:
+            query = query.where(_table.c.purpose == purpose)
+        query = query.order_by(_table.c.sender, _table.c.nonce, _table.c.id)
+        with self._ledger.connection() as connection:
+            self._adopt(connection)
+            rows = connection.execute(query).all()
+        return [_attempt(row) for row in rows]
+
+    def last_used(self, sender: Address) -> int | None:
+        """Return the highest nonce of `sender` that is in a block, as far as is noted."""
+        query = select(func.max(_table.c.nonce)).where(
+            self._of(sender), _table.c.status.in_(PLACED)
+        )
+        with self._ledger.connection() as connection:
+            found: int | None = connection.execute(query).scalar()
+        return found
+
+    # --- writing ---
+
+    def save(
+        self,
+        purpose: str,
+        subject: Subject,
+        *,
+        to: Address,
+        sender: Address,
+        signed: SignedTransaction,
+        gas: int,
+        fees: Fees,
+        replaces: int | None = None,
+    ) -> None:
         """Save a signed transaction; call it before the first broadcast.
 
         Where the chain went back, the same nonce gives the same transaction once more.
         """
         now = _now()
         row = {
-            **self._of,
-            "number": run.batch.number,
-            "first_seq": run.batch.first_seq,
-            "last_seq": run.batch.last_seq,
+            "asset": subject.asset,
+            "chain_id": self._chain,
+            "contract": bytes(to),
+            "number": subject.number,
+            "first_seq": subject.first_seq,
+            "last_seq": subject.last_seq,
             "nonce": signed.nonce,
             "tx_hash": bytes(signed.hash),
             "raw": signed.raw,
             "status": "signed",
             "created_at": now,
             "updated_at": now,
-            "purpose": "replay",
+            "purpose": purpose,
+            "sender": bytes(sender),
+            "gas": gas,
+            "max_fee": str(fees.max_fee),
+            "priority_fee": None if fees.priority_fee is None else str(fees.priority_fee),
+            "replaces": replaces,
         }
-        known = update(_submissions).where(_submissions.c.tx_hash == bytes(signed.hash))
+        known = update(_table).where(_table.c.tx_hash == bytes(signed.hash))
+        again = {**_NOT_PLACED, "status": "signed", "updated_at": now}
         with self._ledger.connection() as connection:
-            again = known.values(status="signed", block_number=None, updated_at=now)
-            if connection.execute(again).rowcount == 0:
-                connection.execute(insert(_submissions).values(row))
+            if connection.execute(known.values(again)).rowcount == 0:
+                connection.execute(insert(_table).values(row))
 
-    def mark(self, transaction: Hash32, status: Status, block_number: int | None = None) -> None:
-        """Note what became of a transaction."""
-        changes = {"status": status, "block_number": block_number, "updated_at": _now()}
-        change = update(_submissions).where(_submissions.c.tx_hash == bytes(transaction))
+    def mark(self, transactions: Iterable[Hash32], status: Status) -> None:
+        """Note what became of transactions that are in no block."""
+        hashes = [bytes(transaction) for transaction in transactions]
+        change = update(_table).where(_table.c.tx_hash.in_(hashes))
         with self._ledger.connection() as connection:
-            connection.execute(change.values(changes))
+            connection.execute(
+                change.values({**_NOT_PLACED, "status": status, "updated_at": _now()})
+            )
 
-    def unfinished(self) -> list[Submission]:
-        """Return the transactions whose outcome is not noted, in the order they were signed."""
+    def place(self, sender: Address, nonce: int, receipt: TransactionReceipt) -> None:
+        """Note in which block a transaction is; the other attempts at its nonce are replaced."""
+        now = _now()
+        here = _table.c.tx_hash == bytes(receipt.hash)
+        status = case(
+            (here & _table.c.status.in_(PLACED) & bool(receipt.succeeded), _table.c.status),
+            else_="mined" if receipt.succeeded else "failed",
+        )
+        placed = {
+            "status": status,
+            "block_number": receipt.block_number,
+            "block_hash": bytes(receipt.block_hash),
+            "gas_used": receipt.gas_used,
+            "gas_price": None if receipt.gas_price is None else str(receipt.gas_price),
+            "updated_at": now,
+        }
+        others = self._of(sender) & (_table.c.nonce == nonce) & ~here
         with self._ledger.connection() as connection:
-            rows = connection.execute(
-                select(_submissions)
-                .filter_by(**self._of)
-                .where(_submissions.c.status.in_(["signed", "sent"]))
-                .order_by(_submissions.c.id)
-            ).all()
-        return [_submission(row) for row in rows]
+            connection.execute(update(_table).where(here).values(placed))
+            connection.execute(
+                update(_table)
+                .where(others)
+                .values({**_NOT_PLACED, "status": "replaced", "updated_at": now})
+            )
+
+    def grade(self, transactions: Iterable[Hash32], status: Status) -> None:
+        """Note how safe the block of transactions is; it stays noted which block that is."""
+        hashes = [bytes(transaction) for transaction in transactions]
+        change = update(_table).where(_table.c.tx_hash.in_(hashes))
+        with self._ledger.connection() as connection:
+            connection.execute(change.values(status=status, updated_at=_now()))
+
+    def take_back(self, sender: Address, nonces: Iterable[int]) -> None:
+        """Note that no block has these nonces any more: each attempt at them may be mined again."""
+        change = update(_table).where(self._of(sender), _table.c.nonce.in_(list(nonces)))
+        with self._ledger.connection() as connection:
+            connection.execute(
+                change.values({**_NOT_PLACED, "status": "sent", "updated_at": _now()})
+            )
+
+    def _of(self, sender: Address) -> ColumnElement[bool]:
+        """Return what is true of the sender's attempts on this chain."""
+        return (_table.c.chain_id == self._chain) & (_table.c.sender == bytes(sender))
+
+    def _adopt(self, connection: Connection) -> None:
+        """Note who signed what an older version saved."""
+        unknown = _table.c.sender.is_(None) & (_table.c.chain_id == self._chain)
+        for row in connection.execute(select(_table).where(unknown)).all():
+            with suppress(ValueError, TypeError, ValidationError):  # then nobody could broadcast it
+                sender = _signed(row).sender
+                own = update(_table).where(_table.c.id == row.id)
+                connection.execute(own.values(sender=bytes(sender)))
 
 
-def _submission(row: Any) -> Submission:  # noqa: ANN401 (SQLAlchemy's row)
-    """Return the submission that a row is."""
-    signed = SignedTransaction(bytes(row.raw), Hash32(bytes(row.tx_hash)), row.nonce)
-    return Submission(row.number, row.first_seq, row.last_seq, signed, row.status)
+def _attempt(row: Any) -> Attempt:  # noqa: ANN401 (SQLAlchemy's row)
+    """Return the attempt that a row is."""
+    tip = None if row.priority_fee is None else int(row.priority_fee)
+    return Attempt(
+        id=row.id,
+        purpose=row.purpose,
+        subject=Subject(row.asset, row.number, row.first_seq, row.last_seq),
+        to=Address(bytes(row.contract)),
+        sender=Address(bytes(row.sender)),
+        signed=_signed(row),
+        gas=row.gas,
+        fees=None if row.max_fee is None else Fees(int(row.max_fee), tip),
+        status=row.status,
+        replaces=row.replaces,
+        block_number=row.block_number,
+        block_hash=None if row.block_hash is None else Hash32(bytes(row.block_hash)),
+        gas_used=row.gas_used,
+        gas_price=None if row.gas_price is None else int(row.gas_price),
+    )
+
+
+def _signed(row: Any) -> SignedTransaction:  # noqa: ANN401 (SQLAlchemy's row)
+    """Return the transaction in a row."""
+    return SignedTransaction(bytes(row.raw), Hash32(bytes(row.tx_hash)), row.nonce)
 
 
 def _now() -> int:

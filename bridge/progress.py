@@ -15,6 +15,8 @@ class Progress:
     """What is being done, such as "entries" or the symbol of an asset."""
     done: int
     total: int
+    note: str = ""
+    """What else there is to say, such as what it cost so far."""
 
 
 ReportProgress: TypeAlias = Callable[[Progress], None]

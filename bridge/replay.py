@@ -2,44 +2,50 @@
 
 The contract's `history` is the truth: it says where the contract stands, whatever this database
 or the last run believed, and the contract refuses a batch that does not follow it. So this can be
-stopped anywhere and run again, and a run that finds nothing to do sends nothing.
+stopped anywhere and run again, and a run that finds nothing to do sends nothing. How a transaction
+gets there is `bridge.sending`'s; here is decided which one is due, and decided anew whenever the
+contract turns out to stand elsewhere: somebody else replayed too, or blocks were taken back.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
 
-from bridge.batches import Position, Run, advanced, cut, make_run, start
+from bridge.batches import Limits, Position, Run, cut, make_run
 from bridge.codec import BATCH_REPLAYED, BatchReplayed, encode_call
 from bridge.errors import (
     ChainError,
-    ForeignHistoryError,
+    FailedTransactionError,
     NoAnswerError,
     OperatorError,
     RpcError,
     TransactionError,
 )
 from bridge.keys import TEST_ADDRESS
-from bridge.outbox import Outbox, Submission
+from bridge.locate import locate
+from bridge.outbox import Subject
 from bridge.progress import Progress, ReportProgress, ignore
-from bridge.tokens import Token, check_operators, read_batches, read_token
+from bridge.sending import Sender
+from bridge.tokens import Token, check_operators, read_token
 from ledger.checks import recomputed
 from ledger.errors import CorruptError
-from ledger.ids import first_head
-from ledger.merkle import Frontier
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from bridge.chain import Chain, TransactionReceipt
+    from bridge.fees import FeePolicy
+    from bridge.flight import Landed
     from bridge.keys import TransactionSigner
-    from bridge.outbox import Status
+    from bridge.patience import Patience
+    from bridge.tracking import Confirmed
     from ledger import Ledger
     from ledger.model import Address, Hash32
     from ledger.results import Asset, Entry, SealedBatch
 
-_REPLAY = "replay(bytes32,bytes32,bytes32,bytes)"
+REPLAY: Final = "replay(bytes32,bytes32,bytes32,bytes)"
+PURPOSE: Final = "replay"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +63,8 @@ class AssetReplay:
     unsealed: int
     """Entries that are in no seal yet, so that they are not replayed."""
     gas_used: int
+    cost: int
+    """Wei that were paid for it, as far as the node says."""
     transactions: tuple[Hash32, ...]
 
 
@@ -87,22 +95,57 @@ class ReplayReport:
         """Gas of all transactions of this run."""
         return sum(asset.gas_used for asset in self.assets)
 
+    @property
+    def cost(self) -> int:
+        """Wei that were paid for it."""
+        return sum(asset.cost for asset in self.assets)
+
 
 def replay(
-    ledger: Ledger, chain: Chain, signer: TransactionSigner, *, progress: ReportProgress = ignore
+    ledger: Ledger,
+    chain: Chain,
+    signer: TransactionSigner,
+    *,
+    limits: Limits | None = None,
+    fees: FeePolicy | None = None,
+    patience: Patience | None = None,
+    confirmed: Confirmed | None = None,
+    progress: ReportProgress = ignore,
+    say: Callable[[str], None] | None = None,
 ) -> ReplayReport:
     """Send every sealed batch that the chain does not have yet, asset by asset.
 
+    Args:
+        ledger: whose batches.
+        chain: where to.
+        signer: the operator's key.
+        limits: what one transaction may have; a batch that has more is cut.
+        fees: how much may be paid for gas.
+        patience: how long the chain is waited for.
+        confirmed: how deep in the chain the batches must be at the end; in a block unless given.
+        progress: is told how many entries are on the chain, what they used and what that cost.
+        say: is told, in a sentence, what is being waited for.
+
     Raises:
+        BusyError: another process sends with this key from this database.
         NoContractError, ForeignContractError: a token is missing, or is not this ledger's.
         ForeignHistoryError: a contract holds batches that are not this ledger's.
         OperatorError: `signer` may not replay.
         CustodyError: the chain is not a local test chain, and everybody has the operator's key.
         CorruptError: stored entries do not recompute; nothing of their batch is sent.
+        FundsError, FeeCapError: the key cannot pay for the gas, or gas costs more than it may.
+        SignerError: the remote signer does not sign.
         ChainError: the node does not do its part. Run again: it goes on where the chain stands.
     """
+    work = _Replay(ledger, chain, limits or Limits(), progress)
+    work.check(signer)
+    sender = Sender(
+        ledger, chain, signer, fees=fees, patience=patience, gas_cap=work.limits.gas,
+        say=say, landed=work.note,
+    )  # fmt: skip
     try:
-        return _Replay(ledger, chain, signer, progress).run()
+        with sender:
+            return work.run(sender, signer, confirmed)
     except NoAnswerError as error:
         raise NoAnswerError(
             f"{error} Nothing is lost: run `evm-ledger chain replay` again, it goes on where the "
@@ -110,171 +153,164 @@ def replay(
         ) from error
 
 
-class _Sent(NamedTuple):
-    """A mined transaction, without its thousands of logs."""
+@dataclass(slots=True)
+class _Sent:
+    """What a run sent for one asset."""
 
-    hash: Hash32
-    gas_used: int
+    before: int | None = None
+    """The last entry on the chain when it was first looked."""
+    replayed: int = 0
+    gas_used: int = 0
+    cost: int = 0
+    batches: dict[int, tuple[int, Hash32]] = field(default_factory=dict)
+    """For each batch's number, its entries and its transaction."""
+
+
+class _Moved(Exception):  # noqa: N818 (a message within this module, no error)
+    """The contract stands elsewhere than was believed: look again."""
 
 
 class _Replay:
     """One run over all assets."""
 
     def __init__(
-        self, ledger: Ledger, chain: Chain, signer: TransactionSigner, progress: ReportProgress
+        self, ledger: Ledger, chain: Chain, limits: Limits, progress: ReportProgress
     ) -> None:
+        self.limits = limits
         self._ledger = ledger
         self._chain = chain
-        self._signer = signer
         self._progress = progress
-        self._done = 0
         self._sealed: dict[str, list[SealedBatch]] = {}
         for sealed in ledger.seals():
             for batch in sealed.batches:
                 self._sealed.setdefault(batch.symbol, []).append(batch)
         self._total = sum(batches[-1].batch.last_seq for batches in self._sealed.values())
+        self._assets = [asset for asset in ledger.assets() if asset.symbol in self._sealed]
+        self._sent = {asset.number: _Sent() for asset in self._assets}
 
-    def run(self) -> ReplayReport:
-        """Replay each asset that has sealed entries."""
-        assets = [asset for asset in self._ledger.assets() if asset.symbol in self._sealed]
-        check_operators(self._chain, assets, self._signer)
-        done = tuple(self._replay_asset(asset) for asset in assets)
-        return ReplayReport(self._chain.chain_id, done)
+    def check(self, signer: TransactionSigner) -> None:
+        """Raise what stands in the way of everything, before anything is signed."""
+        check_operators(self._chain, self._assets, signer)
+        for asset in self._assets:
+            self._read(asset)
 
-    def _replay_asset(self, asset: Asset) -> AssetReplay:
+    def run(
+        self, sender: Sender, signer: TransactionSigner, confirmed: Confirmed | None
+    ) -> ReplayReport:
+        """Replay each asset that has sealed entries, until all are as deep as they must be."""
+        while True:
+            sender.settle()
+            reports = tuple(self._replay_asset(asset, sender, signer) for asset in self._assets)
+            if confirmed is None or sender.wait_until(confirmed):
+                return ReplayReport(self._chain.chain_id, reports)
+
+    def note(self, landed: Landed) -> None:
+        """Count a transaction that this run broadcast and that is in a block."""
+        attempt, receipt, is_broadcast = landed
+        subject = attempt.subject
+        sent = self._sent.get(subject.asset or 0)
+        if attempt.purpose != PURPOSE or sent is None or not is_broadcast:
+            return
+        sent.gas_used += receipt.gas_used
+        sent.cost += receipt.gas_used * (receipt.gas_price or 0)
+        if receipt.succeeded and None not in {subject.number, subject.first_seq, subject.last_seq}:
+            entries = (subject.last_seq or 0) - (subject.first_seq or 0) + 1
+            sent.batches[subject.number or 0] = (entries, receipt.hash)
+
+    def _replay_asset(self, asset: Asset, sender: Sender, signer: TransactionSigner) -> AssetReplay:
         """Send the batches of one asset that its contract does not have."""
-        token = self._read(asset)
-        outbox = Outbox(self._ledger, asset, self._chain.chain_id, token.address)
-        if unfinished := outbox.unfinished():
-            for submission in unfinished:
-                _settle(self._chain, outbox, token, submission)
-            token = self._read(asset)
         sealed = self._sealed[asset.symbol]
-        at = locate(self._ledger, self._chain, token, sealed)
-        self._advance(at.last_seq)
-        sent: list[_Sent] = []
-        before = at.last_seq
-        if sealed[-1].batch.last_seq > at.last_seq:
-            _check_operator(token, self._signer)
-        for batch in sealed:
-            if batch.batch.last_seq > at.last_seq:
-                at = self._send_batch(asset, batch, at, outbox, sent)
-        return AssetReplay(
-            symbol=asset.symbol,
-            token=token.address,
-            batches=len(sent),
-            entries=at.last_seq - before,
-            replayed=at.last_seq,
-            unsealed=self._ledger.head(asset.symbol).seq - sealed[-1].batch.last_seq,
-            gas_used=sum(gas_used for _, gas_used in sent),
-            transactions=tuple(hash_ for hash_, _ in sent),
-        )
+        while True:
+            token = self._read(asset)
+            at = locate(self._ledger, self._chain, token, sealed)
+            self._stands(asset, at)
+            if at.last_seq >= sealed[-1].batch.last_seq:
+                return self._report(asset, token.address)
+            _check_operator(token, signer)
+            try:
+                for batch, entries in self._due(asset, at):
+                    at = self._send_batch(
+                        asset, batch, entries, at, token=token.address, sender=sender
+                    )
+            except _Moved:
+                sender.settle()
 
-    def _read(self, asset: Asset) -> Token:
-        """Return the token of `asset` as it is now."""
-        return read_token(self._chain, self._ledger.identity, asset, self._chain.block())
+    def _due(self, asset: Asset, at: Position) -> Iterator[tuple[SealedBatch, list[Entry]]]:
+        """Yield each batch that the contract at `at` does not have whole, with what it lacks."""
+        for sealed in self._sealed[asset.symbol]:
+            last = sealed.batch.last_seq
+            if last > at.last_seq:
+                first = max(at.last_seq + 1, sealed.batch.first_seq)
+                yield sealed, list(self._ledger.entries(asset.symbol, first, last))
 
     def _send_batch(
         self,
         asset: Asset,
         sealed: SealedBatch,
+        entries: Sequence[Entry],
         at: Position,
-        outbox: Outbox,
-        sent: list[_Sent],
+        *,
+        token: Address,
+        sender: Sender,
     ) -> Position:
         """Send what the contract does not have of one batch; return where it stands then."""
-        last = sealed.batch.last_seq
-        entries = list(self._ledger.entries(asset.symbol, at.last_seq + 1, last))
         domain = self._ledger.identity.domain
         _check_entries(domain, asset, at, sealed, entries)
         taken = 0
-        for count in cut(entries):
+        for count in cut(entries, self.limits):
             run = make_run(domain, asset.id, entries[taken : taken + count], at)
-            receipt = self._send_run(asset, run, outbox)
-            sent.append(_Sent(receipt.hash, receipt.gas_used))
+            self._send_run(asset, run, token, sender)
             taken, at = taken + count, run.after
-            self._advance(count)
+            self._stands(asset, at)
         return at
 
-    def _send_run(self, asset: Asset, run: Run, outbox: Outbox) -> TransactionReceipt:
-        """Ask whether the contract would take `run`, save the transaction, send it, look."""
-        chain, signer = self._chain, self._signer
+    def _send_run(self, asset: Asset, run: Run, token: Address, sender: Sender) -> None:
+        """Send one run; raise _Moved if the contract does not stand before it."""
         batch = run.batch
         what = f"{asset.symbol} entries {batch.first_seq} to {batch.last_seq}"
-        token = outbox.contract
-        data = encode_call(_REPLAY, run.prev_history, batch.new_head, batch.tree_root, run.payload)
+        data = encode_call(REPLAY, run.prev_history, batch.new_head, batch.tree_root, run.payload)
+        subject = Subject(asset.number, batch.number, batch.first_seq, batch.last_seq)
         try:
-            chain.call(token, data, sender=signer.address)
-            gas = chain.estimate_gas(signer.address, token, data)
-        except RpcError as error:
+            receipt = sender.send(PURPOSE, token, data, subject=subject)
+        except NoAnswerError:
+            raise
+        except (RpcError, FailedTransactionError) as error:
+            if self._read(asset).history != run.prev_history:
+                raise _Moved from error
             raise TransactionError(f"{what}: the contract would refuse them ({error})") from error
-        signed = chain.transact(signer, token, data, gas=gas + gas // 16)
-        outbox.save(run, signed)
-        chain.send(signed)
-        outbox.mark(signed.hash, "sent")
-        receipt = chain.wait(signed.hash)
-        outbox.mark(signed.hash, _status(receipt), receipt.block_number)
-        if not receipt.succeeded:
-            raise TransactionError(f"{what}: transaction {signed.hash} was mined and failed")
         _check_event(receipt, run, token, what)
-        return receipt
 
-    def _advance(self, entries: int) -> None:
-        """Say that `entries` more are on the chain."""
-        self._done += entries
-        self._progress(Progress("entries", self._done, self._total))
+    def _read(self, asset: Asset) -> Token:
+        """Return the token of `asset` as it is now."""
+        return read_token(self._chain, self._ledger.identity, asset, self._chain.block())
 
+    def _stands(self, asset: Asset, at: Position) -> None:
+        """Say how many entries are on the chain."""
+        sent = self._sent[asset.number]
+        sent.replayed = at.last_seq
+        if sent.before is None:
+            sent.before = at.last_seq
+        sents = self._sent.values()
+        gas, cost = sum(one.gas_used for one in sents), sum(one.cost for one in sents)
+        note = f"{gas:,} gas, {cost / 10**18:.6f} ETH" if gas else ""
+        done = sum(one.replayed for one in sents)
+        self._progress(Progress("entries", done, self._total, note))
 
-# --- where a contract stands ---
-
-
-def locate(ledger: Ledger, chain: Chain, token: Token, sealed: Sequence[SealedBatch]) -> Position:
-    """Return where `token` stands in its asset's journal, recomputed from the ledger.
-
-    Raises:
-        ForeignHistoryError: its history is not one of this ledger's; names the first batch.
-    """
-    identity = ledger.identity
-    at = start(first_head(identity.domain, token.asset.id))
-    for stored in sealed[: token.batches]:
-        frontier = Frontier.from_bytes(stored.frontier)
-        at = advanced(identity.domain, stored.batch, at.history, frontier)
-    if (at.number, at.history) == (token.batches, token.history):
-        return at
-    return _locate_by_events(ledger, chain, token, sealed)
-
-
-def _locate_by_events(
-    ledger: Ledger, chain: Chain, token: Token, sealed: Sequence[SealedBatch]
-) -> Position:
-    """Return where `token` stands, by the cuts that its events name."""
-    domain, asset = ledger.identity.domain, token.asset
-    last_sealed = sealed[-1].batch.last_seq
-    whole = {(s.batch.first_seq, s.batch.last_seq): s for s in sealed}
-    at = start(first_head(domain, asset.id))
-    for event in read_batches(chain, token, chain.block()):
-        stored = whole.get((event.first_seq, event.last_seq))
-        if event.first_seq != at.last_seq + 1 or event.last_seq > last_sealed:
-            raise _foreign(asset, event)
-        if stored:
-            batch = replace(stored.batch, number=event.number)
-            at = advanced(domain, batch, at.history, Frontier.from_bytes(stored.frontier))
-        else:
-            entries = list(ledger.entries(asset.symbol, event.first_seq, event.last_seq))
-            at = make_run(domain, asset.id, entries, at).after
-        if at.history != event.history:
-            raise _foreign(asset, event)
-    if at.history != token.history:
-        raise ChainError(f"{asset.symbol}: the contract moved while it was read: run again")
-    return at
-
-
-def _foreign(asset: Asset, event: BatchReplayed) -> ForeignHistoryError:
-    """Return the error that names the first batch that is not ours."""
-    return ForeignHistoryError(
-        f"{asset.symbol}: batch {event.number} on the chain (entries {event.first_seq} to "
-        f"{event.last_seq}) is not this ledger's: `evm-ledger chain verify` names each difference"
-    )
+    def _report(self, asset: Asset, token: Address) -> AssetReplay:
+        """Return what this run did for an asset whose sealed entries are all on the chain."""
+        sent = self._sent[asset.number]
+        last = self._sealed[asset.symbol][-1].batch.last_seq
+        return AssetReplay(
+            symbol=asset.symbol,
+            token=token,
+            batches=len(sent.batches),
+            entries=sum(entries for entries, _ in sent.batches.values()),
+            replayed=sent.replayed,
+            unsealed=self._ledger.head(asset.symbol).seq - last,
+            gas_used=sent.gas_used,
+            cost=sent.cost,
+            transactions=tuple(hash_ for _, hash_ in sent.batches.values()),
+        )
 
 
 # --- checks ---
@@ -329,37 +365,3 @@ def _check_event(receipt: TransactionReceipt, run: Run, token: Address, what: st
     ]
     if [event.history for event in events] != [run.after.history]:
         raise ChainError(f"{what}: the contract did something else: run `evm-ledger chain verify`")
-
-
-# --- transactions of earlier runs ---
-
-
-def _settle(chain: Chain, outbox: Outbox, token: Token, submission: Submission) -> None:
-    """Find out what became of a transaction of an earlier run; broadcast it again if it is due."""
-    signed = submission.signed
-    receipt = chain.receipt(signed.hash)
-    if receipt is None and (chain.knows(signed.hash) or _rebroadcast(chain, token, submission)):
-        receipt = chain.wait(signed.hash)
-    if receipt is None:
-        outbox.mark(signed.hash, "failed")
-    else:
-        outbox.mark(signed.hash, _status(receipt), receipt.block_number)
-
-
-def _rebroadcast(chain: Chain, token: Token, submission: Submission) -> bool:
-    """Send again what the chain forgot or never saw, if it is the contract's next batch."""
-    signed = submission.signed
-    # With a gap before it, on a chain that forgot more than this, it would wait for ever.
-    has_gap = signed.nonce > chain.next_nonce(signed.sender)
-    if submission.number != token.batches + 1 or has_gap:
-        return False
-    try:
-        chain.send(signed)
-    except RpcError:
-        return False  # its nonce is used, or the contract refuses: this run signs a new one
-    return True
-
-
-def _status(receipt: TransactionReceipt) -> Status:
-    """Return what the outbox says of a mined transaction."""
-    return "mined" if receipt.succeeded else "failed"

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
 from ledger import store
+from ledger.alone import alone
 from ledger.amounts import check_amount
 from ledger.audit import AuditReport, ExpectedHead, run_audit
 from ledger.carrying import hold_keys_after, read_carried
@@ -24,6 +25,7 @@ from ledger.writer import Writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from sqlalchemy import Connection
 
@@ -146,6 +148,17 @@ class Ledger(Operations):
         """
         with self._transactions.writing("write") as connection:
             yield connection
+
+    def alone(self, name: str, what: str) -> AbstractContextManager[None]:
+        """Return a context in which no other process that has this ledger open is in `name`.
+
+        It ends with the process, however that ends. Two threads are kept apart as well. Another
+        copy of the ledger, in another database, is not.
+
+        Raises:
+            BusyError: on entering: another one is in it, of whom is said that it does `what`.
+        """
+        return alone(self._transactions.engine, name, what)
 
     @property
     def retries(self) -> int:
