@@ -23,8 +23,8 @@ from bridge.errors import (
     TransactionError,
 )
 from bridge.keys import TEST_ADDRESS
-from bridge.locate import locate
 from bridge.outbox import Subject
+from bridge.positions import locate
 from bridge.progress import Progress, ReportProgress, ignore
 from bridge.sending import Sender
 from bridge.tokens import Token, check_operators, read_token
