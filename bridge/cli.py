@@ -5,7 +5,9 @@ from __future__ import annotations
 import click
 
 from bridge.cli_chain import chain_deploy, demo
+from bridge.cli_claims import account_group, claim_group
 from bridge.cli_files import audit, checkpoint, export_command, import_command, vectors
+from bridge.cli_live import chain_finalize, operator_group
 from bridge.cli_proofs import check, prove_group
 from bridge.cli_replay import chain_replay
 from bridge.cli_verify import chain_verify
@@ -49,10 +51,18 @@ def main() -> None:
 
 @click.group("chain", cls=Commands)
 def chain_group() -> None:
-    """Deploy, replay and verify on an EVM chain."""
+    """Deploy, replay, verify and go live on an EVM chain."""
 
 
-for command in (chain_deploy, chain_replay, chain_verify):
+for command in (
+    chain_deploy,
+    chain_replay,
+    chain_verify,
+    operator_group,
+    chain_finalize,
+    claim_group,
+    account_group,
+):
     chain_group.add_command(command)
 
 for command in (

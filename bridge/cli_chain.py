@@ -100,10 +100,11 @@ def _operator_lines(report: DeployReport) -> list[str]:
     lines = []
     for (operator, stands_in), names in tokens.items():
         notes = ["the public test key, on this chain only"] if stands_in else []
-        if operator != report.signer:
+        if operator is not None and operator != report.signer:
             notes.append("not the key given: only the operator can replay")
         note = f" ({'; '.join(notes)})" if notes else ""
-        lines.append(f"operator of {one_line(', '.join(names))}: {operator}{note}")
+        who = "none: live" if operator is None else operator
+        lines.append(f"operator of {one_line(', '.join(names))}: {who}{note}")
     return lines
 
 

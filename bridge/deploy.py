@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from bridge.artifacts import Creation, factory_creation, token_creation
 from bridge.errors import ChainError, CustodyError, ForeignContractError
-from bridge.keys import PUBLIC_ADDRESSES
+from bridge.keys import PUBLIC_ADDRESSES, TEST_ADDRESS
 from bridge.progress import Progress, ReportProgress, ignore
 from bridge.proxy import ensure_deployment_proxy
 from bridge.tokens import check_operators, on_chain, read_token
@@ -35,7 +35,7 @@ class Deployment:
     is_new: bool
     gas_used: int
     operator: Address | None = None
-    """Who may replay, if it is a token."""
+    """Who may replay, if it is a token; None once that is live."""
     stands_in: bool = False
     """Whether that is the public test key in place of an operator, stored nowhere."""
 
@@ -79,7 +79,7 @@ def deploy(
     assets = ledger.assets()
     check_operators(chain, assets, signer)
     if not chain.is_local_test:
-        _check_custody(ledger, allow_own=allow_own_registrar)
+        check_custody(ledger, allow_own=allow_own_registrar)
     ensure_deployment_proxy(chain, signer)
     factory = _create(chain, signer, "AccountFactory", factory_creation())
     _check_code(chain, factory, factory_creation())
@@ -101,11 +101,12 @@ def _deploy_token(
     creation = token_creation(ledger.identity.ledger_id, owned)
     _check_nobody_there(ledger, owned, creation.address)
     token = _create(chain, signer, owned.symbol, creation)
-    read_token(chain, ledger.identity, owned, chain.block())
+    found = read_token(chain, ledger.identity, owned, chain.block())
     if is_new_operator:
         ledger.set_operator(asset.symbol, signer.address)
     stands_in = asset.operator is None and not is_new_operator
-    return replace(token, operator=owned.operator, stands_in=stands_in)
+    operator = None if found.live else found.operator  # who it is now: it may have changed hands
+    return replace(token, operator=operator, stands_in=stands_in and operator == TEST_ADDRESS)
 
 
 def _check_nobody_there(ledger: Ledger, asset: Asset, token: Address) -> None:
@@ -123,7 +124,7 @@ def _check_nobody_there(ledger: Ledger, asset: Asset, token: Address) -> None:
             )
 
 
-def _check_custody(ledger: Ledger, *, allow_own: bool) -> None:
+def check_custody(ledger: Ledger, *, allow_own: bool) -> None:
     """Raise CustodyError if others may have the key that may claim derived balances."""
     identity = ledger.identity
     is_doubtful = not allow_own and (identity.own_registrar or identity.pepper is None)

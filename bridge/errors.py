@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
 from ledger.errors import LedgerError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class BridgeError(LedgerError):
@@ -47,6 +54,10 @@ class SignedOtherwiseError(SignerError):
         self.field = field
 
 
+class UnsupportedChainError(BridgeError):
+    """A ledger cannot be put on that kind of chain without losing something; the text says what."""
+
+
 class CustodyError(BridgeError):
     """On this chain others would have a key that decides: a registrar's or an operator's."""
 
@@ -68,6 +79,7 @@ class RpcError(ChainError):
     def __init__(self, method: str, code: int, message: str, revert: bytes = b"") -> None:
         """Keep the node's `code` and `message`; `revert` is what a contract returned."""
         super().__init__(f"{method}: the node answered with error {code}: {message}")
+        self.method = method
         self.code = code
         self.message = message
         self.revert = revert
@@ -79,6 +91,10 @@ class WrongChainError(ChainError):
 
 class ReorganisedError(ChainError):
     """A block that was being read is not part of the chain any more: run again."""
+
+
+class ContradictionError(ChainError):
+    """What a node answered contradicts a proof, or another of its answers: it is not believed."""
 
 
 class NoContractError(ChainError):
@@ -101,6 +117,30 @@ class TransactionError(ChainError):
     """A transaction was mined and failed, or was not mined in time."""
 
 
+class FailedTransactionError(TransactionError):
+    """A transaction was mined and failed: it changed nothing, and its gas is spent."""
+
+
+class NonceUsedError(RpcError):
+    """The key has sent a transaction with this nonce, this one or another."""
+
+
+class UnderpricedError(RpcError):
+    """Another transaction with this nonce waits, and this one does not offer enough more."""
+
+
+class FeeTooLowError(RpcError):
+    """The transaction offers less than a block asks for now."""
+
+
+class FeeCapError(ChainError):
+    """Gas costs more than it may: raise the cap (`--max-fee`), or run again when it is cheaper."""
+
+
+class FundsError(ChainError):
+    """The sender cannot pay for the gas: send it some of the chain's own coin."""
+
+
 class ProofError(BridgeError):
     """What a proof states does not follow from what it holds, or is not what was expected."""
 
@@ -110,3 +150,68 @@ class ProofError(BridgeError):
         self.what = what
         self.computed = computed
         self.stated = stated
+
+
+class RevertedError(ChainError):
+    """A contract would not do what it was asked for; nothing was sent."""
+
+    def __init__(self, message: str, name: str) -> None:
+        """Say what was asked for and why not; `name` is the contract's own error, "" if none."""
+        super().__init__(message)
+        self.name = name
+
+
+class ObstacleKind(StrEnum):
+    """Why a token must not go live yet."""
+
+    NOT_OPERATOR = "not-operator"
+    """Another key is the token's operator."""
+    OPERATOR_PENDING = "operator-pending"
+    """The operator's part was offered to somebody, and neither taken nor withdrawn."""
+    OWN_REGISTRAR = "own-registrar"
+    """Whoever reads the database could claim derived balances."""
+    HOLD_PENDING = "hold-pending"
+    """An amount is set aside, which no token knows."""
+    ACCOUNT_FROZEN = "account-frozen"
+    """An account may not pay; its tokens could move all the same."""
+    NOTHING_THERE = "nothing-there"
+    """The journal is empty: the supply would be nothing, for ever."""
+    NOT_SEALED = "not-sealed"
+    """Entries are in no batch."""
+    NOT_REPLAYED = "not-replayed"
+    """Batches are not on the chain."""
+    MISMATCH = "mismatch"
+    """Ledger and chain do not agree."""
+    NOT_FINAL = "not-final"
+    """Blocks with batches may still be replaced."""
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """One reason why a token must not go live yet, and what to do about it."""
+
+    kind: ObstacleKind
+    message: str
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class NotFinalizableError(BridgeError):
+    """A token must not go live yet, for every one of the reasons in `obstacles`."""
+
+    def __init__(self, symbol: str, obstacles: Sequence[Obstacle]) -> None:
+        """Refuse to finalize the token of `symbol`."""
+        reasons = "; ".join(map(str, obstacles))
+        super().__init__(f"{symbol} cannot be finalized: {reasons}")
+        self.symbol = symbol
+        self.obstacles = tuple(obstacles)
+
+
+class AuthorisationError(BridgeError):
+    """What a registrar authorised cannot be done, or was not authorised by it."""
+
+    def __init__(self, field: str, message: str) -> None:
+        """Refuse what `field` of the authorisation says."""
+        super().__init__(f"{field}: {message}")
+        self.field = field

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 from eth_typing import Hash32 as Digest
 
 from bridge.errors import KeyFileError
+from ledger.addresses import registrar_key
 from ledger.model import Address, Hash32
 
 if TYPE_CHECKING:
@@ -142,6 +143,14 @@ class Signer:
     def for_test_chain(cls) -> Self:
         """Return `TEST_ADDRESS`, the first account that Anvil and Hardhat fund."""
         return cls(_accounts().from_key(_TEST_KEY))
+
+    @classmethod
+    def of_pepper(cls, pepper: Hash32) -> Self:
+        """Return the key that a ledger makes from its pepper, its registrar unless it has another.
+
+        Whoever can read the database has it.
+        """
+        return cls(_accounts().from_key(registrar_key(pepper)))
 
     @property
     def is_public(self) -> bool:

@@ -74,8 +74,8 @@ def seal_all(ledger: Ledger) -> None:
 
 
 def fund(chain: Chain, signer: Signer) -> None:
-    """Give `signer` what it takes to pay for gas on an Anvil."""
-    chain.request("anvil_setBalance", str(signer.address), hex(10**20))
+    """Give `signer` what it takes to pay for gas; Anvil knows Hardhat's word for it too."""
+    chain.request("hardhat_setBalance", str(signer.address), hex(10**20))
 
 
 def altered_copy(ledger_url: str, statement: str, folder: Path) -> str:

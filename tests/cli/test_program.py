@@ -36,7 +36,15 @@ def commands(
 
 ALL = dict(commands(main))
 LEAVES = {path: command for path, command in ALL.items() if not isinstance(command, click.Group)}
-WITHOUT_LEDGER = {("vectors",), ("demo",), ("check",)}
+WITHOUT_LEDGER = {
+    ("vectors",),
+    ("demo",),
+    ("check",),
+    ("chain", "claim", "sign"),
+    ("chain", "claim", "send"),
+    ("chain", "account", "sign"),
+    ("chain", "account", "deploy"),
+}
 
 
 def examples() -> list[tuple[str, ...]]:

@@ -1,0 +1,264 @@
+"""Finalize: a token that mirrored its ledger goes live, for ever.
+
+Nothing on a chain takes that back, so everything that can be looked at is looked at first, and all
+that stands in the way is named at once. The contract itself refuses unless its history is the one
+that was computed here from the ledger.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from bridge.calls import rehearse, transact
+from bridge.codec import encode_call
+from bridge.errors import (
+    ChainError,
+    FailedTransactionError,
+    ForeignHistoryError,
+    NotFinalizableError,
+    RevertedError,
+)
+from bridge.live_obstacles import DEFAULT_CHECKS, Checks, find_obstacles
+from bridge.locate import locate
+from bridge.progress import ReportProgress, ignore
+from bridge.tokens import check_operators, read_token
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bridge.batches import Position
+    from bridge.chain import Chain, TransactionReceipt
+    from bridge.keys import TransactionSigner
+    from bridge.tokens import Token
+    from ledger import Ledger
+    from ledger.model import Address, Hash32
+
+_FINALIZE = "finalize(bytes32,uint64)"
+
+
+@dataclass(frozen=True, slots=True)
+class Finalization:
+    """What will be true for ever once the token is live."""
+
+    symbol: str
+    chain_id: int
+    token: Address
+    operator: Address | None
+    """Who has every power until then, and none from then on; None if it is live already."""
+    last_seq: int
+    """The last entry of the ledger that will ever be on this token."""
+    history: Hash32
+    total_supply: int
+    """In base units; it never changes again."""
+    is_live: bool
+    """Whether it is so already."""
+
+
+Confirm: TypeAlias = "Callable[[Finalization], None]"
+"""Called when nothing stands in the way; whatever it raises leaves everything as it was."""
+
+
+@dataclass(frozen=True, slots=True)
+class FinalizeReport:
+    """A token that is live."""
+
+    symbol: str
+    chain_id: int
+    token: Address
+    last_seq: int
+    history: Hash32
+    total_supply: int
+    was_live: bool
+    """Whether an earlier run, or somebody with the operator's key, had done it already."""
+    transaction: Hash32 | None
+    """None if it was live already."""
+    block_number: int
+    gas_used: int
+    closed: bool
+    """Whether the asset is closed in the ledger, so that nothing is posted to it any more."""
+
+
+def finalize(
+    ledger: Ledger,
+    chain: Chain,
+    signer: TransactionSigner,
+    symbol: str | None = None,
+    *,
+    checks: Checks = DEFAULT_CHECKS,
+    confirm: Confirm | None = None,
+    close: bool | None = None,
+    progress: ReportProgress = ignore,
+) -> FinalizeReport:
+    """Make the token of an asset live, for ever, if nothing stands in the way.
+
+    The asset is closed in the ledger first, so that no entry can come after those on the token; if
+    the token does not go live after all, it is opened again, unless that cannot be known. A token
+    that is live already, with exactly the ledger's history, is reported and nothing sent: so a run
+    that was interrupted is simply run again.
+
+    Args:
+        ledger: the ledger; nothing in it may be pending, frozen, unsealed or not replayed.
+        chain: where the token is.
+        signer: the token's operator.
+        symbol: the asset; the ledger's only one unless given.
+        checks: how much is asked for.
+        confirm: asked last of all.
+        close: whether to close the asset; unless given, not on a local test chain, which only
+            rehearses.
+        progress: told how the comparison goes on.
+
+    Raises:
+        NotFinalizableError: with everything that stands in the way; nothing was sent.
+        CustodyError: everybody has the operator's key, on a chain that is worth something.
+        ForeignHistoryError: the token is live, and not with this ledger's history.
+        RevertedError, TransactionError: it would fail, or failed.
+        ConflictError: somebody posted meanwhile; nothing was sent.
+        ChainError: the node does not do its part. Run again: it finds out how things stand.
+    """
+    closing = not chain.is_local_test if close is None else close
+    planned = plan_finalize(
+        ledger,
+        chain,
+        signer,
+        symbol,
+        checks=checks,
+        progress=progress,
+    )
+    if planned.is_live:
+        _close(ledger, planned, closing=closing)
+        return _report(ledger, planned, block_number=chain.block().number)
+    if confirm is not None:
+        confirm(planned)
+    is_new = _close(ledger, planned, closing=closing)
+    try:
+        return _send(ledger, chain, signer, planned)
+    except (RevertedError, FailedTransactionError):
+        if is_new and not _token(ledger, chain, planned.symbol).live:
+            ledger.reopen_asset(planned.symbol)
+        raise
+
+
+def plan_finalize(
+    ledger: Ledger,
+    chain: Chain,
+    signer: TransactionSigner,
+    symbol: str | None = None,
+    *,
+    checks: Checks = DEFAULT_CHECKS,
+    progress: ReportProgress = ignore,
+) -> Finalization:
+    """Return what `finalize` would make true, after everything was looked at; send nothing.
+
+    Arguments and errors are those of `finalize`.
+    """
+    asset = ledger.asset(symbol)
+    check_operators(chain, [asset], signer)
+    token = read_token(chain, ledger.identity, asset, chain.block())
+    if token.live:
+        planned = _planned(ledger, chain, token)
+        _check_whole(ledger, token)
+        return planned
+    found = find_obstacles(
+        ledger,
+        chain,
+        asset,
+        signer.address,
+        checks=checks,
+        progress=progress,
+    )
+    if found:
+        raise NotFinalizableError(asset.symbol, found)
+    planned = _planned(ledger, chain, token)
+    rehearse(chain, signer.address, token.address, _call(planned), f"finalizing {asset.symbol}")
+    return planned
+
+
+def _planned(ledger: Ledger, chain: Chain, token: Token) -> Finalization:
+    """Return what will be true, its history recomputed from the ledger."""
+    at = _located(ledger, chain, token)
+    return Finalization(
+        symbol=token.asset.symbol,
+        chain_id=chain.chain_id,
+        token=token.address,
+        operator=None if token.live else token.operator,
+        last_seq=at.last_seq,
+        history=at.history,
+        total_supply=token.total_supply,
+        is_live=token.live,
+    )
+
+
+def _located(ledger: Ledger, chain: Chain, token: Token) -> Position:
+    """Return where the token stands in the ledger's journal."""
+    symbol = token.asset.symbol
+    sealed = [it for seal in ledger.seals() for it in seal.batches if it.symbol == symbol]
+    if not sealed:
+        raise ForeignHistoryError(f"{symbol}: the token is live, and nothing of this ledger sealed")
+    return locate(ledger, chain, token, sealed)
+
+
+def _check_whole(ledger: Ledger, token: Token) -> None:
+    """Raise ForeignHistoryError unless a live token has every entry of the ledger."""
+    symbol = token.asset.symbol
+    if (last := ledger.head(symbol).seq) != token.last_seq:
+        raise ForeignHistoryError(
+            f"{symbol}: the token went live with entry {token.last_seq}, and the ledger has "
+            f"{last}: entries {token.last_seq + 1} to {last} can never be on it"
+        )
+
+
+def _send(
+    ledger: Ledger, chain: Chain, signer: TransactionSigner, planned: Finalization
+) -> FinalizeReport:
+    """Send it, and look whether what was planned is true."""
+    symbol = planned.symbol
+    receipt = transact(chain, signer, planned.token, _call(planned), f"finalizing {symbol}")
+    token = _token(ledger, chain, symbol)
+    if not token.live or (token.history, token.last_seq) != (planned.history, planned.last_seq):
+        raise ChainError(
+            f"{symbol}: transaction {receipt.hash} was mined, and the token is not what it should "
+            "be: run `evm-ledger chain finalize` again, it tells how things stand"
+        )
+    return _report(ledger, planned, block_number=receipt.block_number, receipt=receipt)
+
+
+def _token(ledger: Ledger, chain: Chain, symbol: str) -> Token:
+    """Return the token as it is now."""
+    return read_token(chain, ledger.identity, ledger.asset(symbol), chain.block())
+
+
+def _close(ledger: Ledger, planned: Finalization, *, closing: bool) -> bool:
+    """Close the asset if it is wanted; tell whether it was open. Raises ConflictError."""
+    if not closing or ledger.head(planned.symbol).closed:
+        return False
+    ledger.close_asset(planned.symbol, planned.last_seq)
+    return True
+
+
+def _call(planned: Finalization) -> bytes:
+    """Return the calldata, which pins what goes live."""
+    return encode_call(_FINALIZE, planned.history, planned.last_seq)
+
+
+def _report(
+    ledger: Ledger,
+    planned: Finalization,
+    *,
+    block_number: int,
+    receipt: TransactionReceipt | None = None,
+) -> FinalizeReport:
+    """Return what is true now."""
+    return FinalizeReport(
+        symbol=planned.symbol,
+        chain_id=planned.chain_id,
+        token=planned.token,
+        last_seq=planned.last_seq,
+        history=planned.history,
+        total_supply=planned.total_supply,
+        was_live=planned.is_live,
+        transaction=receipt.hash if receipt else None,
+        block_number=block_number,
+        gas_used=receipt.gas_used if receipt else 0,
+        closed=ledger.head(planned.symbol).closed,
+    )
