@@ -23,7 +23,7 @@ SLITHER_READY := .venv-slither/.ready
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test fuzz prove mutants lint format lock bench crash clean
+.PHONY: help setup demo test fuzz prove mutants gas lint format lock bench crash clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ prove: setup ## the invariants of the contracts, for longer than in the tests; P
 
 mutants: setup ## plant faults in the contracts, one at a time: each must be found by the test named for it
 	$(BIN)/python -m tests.contracts.mutants
+
+gas: setup ## measure what every transaction of a token costs, and write contracts/gas.json anew
+	$(BIN)/python -m tests.contracts.gas
 
 lint: $(PYTHON_READY) ## ruff, mypy strict, import directions
 	$(BIN)/ruff check --quiet .
