@@ -20,7 +20,7 @@ from bridge.errors import (
     RevertedError,
 )
 from bridge.live_obstacles import DEFAULT_CHECKS, Checks, find_obstacles
-from bridge.locate import locate
+from bridge.positions import locate
 from bridge.progress import ReportProgress, ignore
 from bridge.tokens import check_operators, read_token
 
