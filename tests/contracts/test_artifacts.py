@@ -74,16 +74,6 @@ def test_the_formats_contracts_import_nothing_of_others(name: str) -> None:
     assert not re.search(r"\b(delegatecall|selfdestruct|tx\.origin)\b", re.sub(r"//.*", "", text))
 
 
-def test_every_error_has_a_test() -> None:
-    folder = CONTRACTS.parent / "tests" / "contracts"
-    tests = "".join(path.read_text(encoding="utf-8") for path in sorted(folder.glob("test_*.py")))
-    errors = {it["name"] for name in NAMES for it in artifact(name)["abi"] if it["type"] == "error"}
-    # Solady's, which nothing here can reach: it mints nothing and knows no Permit2.
-    errors -= {"TotalSupplyOverflow", "AllowanceOverflow", "AllowanceUnderflow"}
-    errors -= {"Permit2AllowanceIsFixedAtInfinity"}
-    assert {name for name in errors if f'"{name}"' not in tests} == set()
-
-
 def test_the_lock_works_on_every_platform() -> None:
     lock = json.loads((CONTRACTS / "package-lock.json").read_text(encoding="utf-8"))["packages"]
     missing = {
