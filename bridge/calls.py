@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from bridge.chain import Block, Chain, TransactionReceipt
     from bridge.keys import TransactionSigner
+    from bridge.outbox import Subject
+    from bridge.sending import Sender
     from ledger.model import Address
 
 _SELECTOR: Final = 4
@@ -52,6 +54,17 @@ def transact(
     if not receipt.succeeded:
         raise FailedTransactionError(f"{what}: transaction {signed.hash} was mined and failed")
     return receipt
+
+
+def transact_stored(
+    sender: Sender, contract: Address, data: bytes, what: str, *, purpose: str, subject: Subject
+) -> TransactionReceipt:
+    """Do the same for a key of the ledger's operator: what is signed is stored before it is sent.
+
+    `purpose` and `subject` are for the outbox. Raises as `Sender.send`, and RevertedError.
+    """
+    rehearse(sender.chain, sender.address, contract, data, what)
+    return sender.send(purpose, contract, data, subject=subject)
 
 
 def rehearse(chain: Chain, sender: Address, contract: Address, data: bytes, what: str) -> int:

@@ -8,21 +8,22 @@ that was computed here from the ledger.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
-from bridge.calls import rehearse, transact
+from bridge.calls import rehearse, transact_stored
 from bridge.codec import encode_call
 from bridge.errors import (
     ChainError,
-    FailedTransactionError,
     ForeignHistoryError,
     NotFinalizableError,
-    RevertedError,
 )
 from bridge.live_obstacles import DEFAULT_CHECKS, Checks, find_obstacles
+from bridge.outbox import OPEN, Subject
 from bridge.positions import locate
 from bridge.progress import ReportProgress, ignore
+from bridge.sending import Sender
 from bridge.tokens import check_operators, read_token
+from ledger.errors import LedgerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +35,8 @@ if TYPE_CHECKING:
     from ledger import Ledger
     from ledger.model import Address, Hash32
 
-_FINALIZE = "finalize(bytes32,uint64)"
+_FINALIZE: Final = "finalize(bytes32,uint64)"
+_PURPOSE: Final = "finalize"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,26 +119,22 @@ def finalize(
         ChainError: the node does not do its part. Run again: it finds out how things stand.
     """
     closing = not chain.is_local_test if close is None else close
-    planned = plan_finalize(
-        ledger,
-        chain,
-        signer,
-        symbol,
-        checks=checks,
-        progress=progress,
-    )
-    if planned.is_live:
-        _close(ledger, planned, closing=closing)
-        return _report(ledger, planned, block_number=chain.block().number)
-    if confirm is not None:
-        confirm(planned)
-    is_new = _close(ledger, planned, closing=closing)
-    try:
-        return _send(ledger, chain, signer, planned)
-    except (RevertedError, FailedTransactionError):
-        if is_new and not _token(ledger, chain, planned.symbol).live:
-            ledger.reopen_asset(planned.symbol)
-        raise
+    check_operators(chain, [ledger.asset(symbol)], signer)
+    with Sender(ledger, chain, signer) as sender:
+        sender.settle()
+        planned = plan_finalize(ledger, chain, signer, symbol, checks=checks, progress=progress)
+        if planned.is_live:
+            _close(ledger, planned, closing=closing)
+            return _report(ledger, planned, block_number=chain.block().number)
+        if confirm is not None:
+            confirm(planned)
+        is_new = _close(ledger, planned, closing=closing)
+        try:
+            return _send(ledger, sender, planned)
+        except LedgerError:
+            if is_new and _goes_on(ledger, sender, planned):
+                ledger.reopen_asset(planned.symbol)
+            raise
 
 
 def plan_finalize(
@@ -208,19 +206,32 @@ def _check_whole(ledger: Ledger, token: Token) -> None:
         )
 
 
-def _send(
-    ledger: Ledger, chain: Chain, signer: TransactionSigner, planned: Finalization
-) -> FinalizeReport:
+def _send(ledger: Ledger, sender: Sender, planned: Finalization) -> FinalizeReport:
     """Send it, and look whether what was planned is true."""
     symbol = planned.symbol
-    receipt = transact(chain, signer, planned.token, _call(planned), f"finalizing {symbol}")
-    token = _token(ledger, chain, symbol)
+    subject = Subject(asset=ledger.asset(symbol).number, last_seq=planned.last_seq)
+    what = f"finalizing {symbol}"
+    receipt = transact_stored(
+        sender, planned.token, _call(planned), what, purpose=_PURPOSE, subject=subject
+    )
+    token = _token(ledger, sender.chain, symbol)
     if not token.live or (token.history, token.last_seq) != (planned.history, planned.last_seq):
         raise ChainError(
             f"{symbol}: transaction {receipt.hash} was mined, and the token is not what it should "
             "be: run `evm-ledger chain finalize` again, it tells how things stand"
         )
     return _report(ledger, planned, block_number=receipt.block_number, receipt=receipt)
+
+
+def _goes_on(ledger: Ledger, sender: Sender, planned: Finalization) -> bool:
+    """Tell whether the token mirrors, and nothing that was signed can change that."""
+    try:
+        if _token(ledger, sender.chain, planned.symbol).live:
+            return False
+    except ChainError:
+        return False
+    waiting = sender.outbox.attempts(purpose=_PURPOSE, statuses=OPEN)
+    return all(it.to != planned.token for it in waiting)
 
 
 def _token(ledger: Ledger, chain: Chain, symbol: str) -> Token:

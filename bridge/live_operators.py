@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bridge.calls import ask, transact
+from bridge.calls import ask, transact_stored
 from bridge.codec import encode_call
 from bridge.errors import CustodyError, OperatorError
 from bridge.keys import PUBLIC_ADDRESSES
+from bridge.outbox import Subject
+from bridge.sending import Sender
 from bridge.tokens import check_operators, read_token
 from ledger.errors import FieldError
 from ledger.model import ZERO_ADDRESS, Address
@@ -61,8 +63,7 @@ def transfer_operator(
         CustodyError: the chain is no local test chain, and everybody has a key of these.
         RevertedError, TransactionError: it would fail, or failed.
     """
-    token = _token(ledger, chain, symbol)
-    check_operators(chain, [token.asset], signer)
+    token = _checked_token(ledger, chain, signer, symbol)
     check_is_operator(token, signer)
     if to == ZERO_ADDRESS:
         raise FieldError("to", "is address zero: a token without an operator mirrors for ever")
@@ -71,7 +72,8 @@ def transfer_operator(
     if to in PUBLIC_ADDRESSES and not chain.is_local_test:
         raise CustodyError(f"everybody has the key of {to}: name another operator")
     data = encode_call("transferOperator(address)", to or ZERO_ADDRESS)
-    transact(chain, signer, token.address, data, f"{token.asset.symbol}: the offer to {to}")
+    what = f"the offer to {to}" if to else "the withdrawal of the offer"
+    _send(ledger, chain, signer, token, data=data, what=what)
     return _state(ledger, chain, _token(ledger, chain, symbol))
 
 
@@ -85,8 +87,7 @@ def accept_operator(
         CustodyError: the chain is no local test chain, and everybody has the key.
         RevertedError, TransactionError: it would fail, or failed.
     """
-    token = _token(ledger, chain, symbol)
-    check_operators(chain, [token.asset], signer)
+    token = _checked_token(ledger, chain, signer, symbol)
     name = token.asset.symbol
     if token.live:
         raise OperatorError(f"{name}: the token is live, it has no operator any more")
@@ -95,7 +96,7 @@ def accept_operator(
         offered = f"was offered to {pending}" if pending else "was offered to nobody"
         raise OperatorError(f"{name}: the operator's part {offered}, not to {signer.address}")
     data = encode_call("acceptOperator()")
-    transact(chain, signer, token.address, data, f"{name}: taking the operator's part")
+    _send(ledger, chain, signer, token, data=data, what="taking the operator's part")
     return _state(ledger, chain, _token(ledger, chain, symbol))
 
 
@@ -116,6 +117,25 @@ def read_pending(chain: Chain, token: Token, at: Block) -> Address | None:
     found = ask(chain, token.address, "pendingOperator()", answer="address", at=at)
     pending = Address.parse(found)
     return None if pending == ZERO_ADDRESS else pending
+
+
+def _checked_token(
+    ledger: Ledger, chain: Chain, signer: TransactionSigner, symbol: str | None
+) -> Token:
+    """Return the token of an asset, if nobody's key but its people's is to decide."""
+    check_operators(chain, [ledger.asset(symbol)], signer)
+    return _token(ledger, chain, symbol)
+
+
+def _send(
+    ledger: Ledger, chain: Chain, signer: TransactionSigner, token: Token, *, data: bytes, what: str
+) -> None:
+    """Send what changes an operator."""
+    subject = Subject(asset=token.asset.number)
+    with Sender(ledger, chain, signer) as sender:
+        sender.settle()
+        full = f"{token.asset.symbol}: {what}"
+        transact_stored(sender, token.address, data, full, purpose="operator", subject=subject)
 
 
 def _token(ledger: Ledger, chain: Chain, symbol: str | None) -> Token:
