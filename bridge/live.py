@@ -16,6 +16,7 @@ from bridge.errors import (
     ChainError,
     ForeignHistoryError,
     NotFinalizableError,
+    ReorganisedError,
 )
 from bridge.live_obstacles import DEFAULT_CHECKS, Checks, find_obstacles
 from bridge.outbox import OPEN, Subject
@@ -30,8 +31,11 @@ if TYPE_CHECKING:
 
     from bridge.batches import Position
     from bridge.chain import Chain, TransactionReceipt
+    from bridge.fees import FeePolicy
     from bridge.keys import TransactionSigner
+    from bridge.patience import Patience
     from bridge.tokens import Token
+    from bridge.tracking import Confirmed
     from ledger import Ledger
     from ledger.model import Address, Hash32
 
@@ -90,7 +94,11 @@ def finalize(
     checks: Checks = DEFAULT_CHECKS,
     confirm: Confirm | None = None,
     close: bool | None = None,
+    fees: FeePolicy | None = None,
+    patience: Patience | None = None,
+    confirmed: Confirmed | None = None,
     progress: ReportProgress = ignore,
+    say: Callable[[str], None] | None = None,
 ) -> FinalizeReport:
     """Make the token of an asset live, for ever, if nothing stands in the way.
 
@@ -108,7 +116,11 @@ def finalize(
         confirm: asked last of all.
         close: whether to close the asset; unless given, not on a local test chain, which only
             rehearses.
+        fees: how much may be paid for gas.
+        patience: how long the chain is waited for.
+        confirmed: how deep in the chain it must be at the end; in a block unless given.
         progress: told how the comparison goes on.
+        say: is told, in a sentence, what is being waited for.
 
     Raises:
         NotFinalizableError: with everything that stands in the way; nothing was sent.
@@ -120,7 +132,7 @@ def finalize(
     """
     closing = not chain.is_local_test if close is None else close
     check_operators(chain, [ledger.asset(symbol)], signer)
-    with Sender(ledger, chain, signer) as sender:
+    with Sender(ledger, chain, signer, fees=fees, patience=patience, say=say) as sender:
         sender.settle()
         planned = plan_finalize(ledger, chain, signer, symbol, checks=checks, progress=progress)
         if planned.is_live:
@@ -130,11 +142,17 @@ def finalize(
             confirm(planned)
         is_new = _close(ledger, planned, closing=closing)
         try:
-            return _send(ledger, sender, planned)
+            report = _send(ledger, sender, planned)
         except LedgerError:
             if is_new and _goes_on(ledger, sender, planned):
                 ledger.reopen_asset(planned.symbol)
             raise
+        if confirmed is not None and not sender.wait_until(confirmed):
+            raise ReorganisedError(
+                f"{planned.symbol}: the chain took back the block in which it went live: run "
+                "`evm-ledger chain finalize` again, it finds out how things stand"
+            )
+        return report
 
 
 def plan_finalize(

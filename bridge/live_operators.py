@@ -17,7 +17,9 @@ from ledger.model import ZERO_ADDRESS, Address
 
 if TYPE_CHECKING:
     from bridge.chain import Block, Chain
+    from bridge.fees import FeePolicy
     from bridge.keys import TransactionSigner
+    from bridge.patience import Patience
     from bridge.tokens import Token
     from ledger import Ledger
 
@@ -52,6 +54,9 @@ def transfer_operator(
     signer: TransactionSigner,
     to: Address | None,
     symbol: str | None = None,
+    *,
+    fees: FeePolicy | None = None,
+    patience: Patience | None = None,
 ) -> OperatorState:
     """Offer the operator's part to `to`, who has it once it is taken; None withdraws an offer.
 
@@ -73,12 +78,18 @@ def transfer_operator(
         raise CustodyError(f"everybody has the key of {to}: name another operator")
     data = encode_call("transferOperator(address)", to or ZERO_ADDRESS)
     what = f"the offer to {to}" if to else "the withdrawal of the offer"
-    _send(ledger, chain, signer, token, data=data, what=what)
-    return _state(ledger, chain, _token(ledger, chain, symbol))
+    sender = Sender(ledger, chain, signer, fees=fees, patience=patience)
+    return _send(ledger, sender, token, data, what)
 
 
 def accept_operator(
-    ledger: Ledger, chain: Chain, signer: TransactionSigner, symbol: str | None = None
+    ledger: Ledger,
+    chain: Chain,
+    signer: TransactionSigner,
+    symbol: str | None = None,
+    *,
+    fees: FeePolicy | None = None,
+    patience: Patience | None = None,
 ) -> OperatorState:
     """Take the operator's part that was offered to `signer`.
 
@@ -96,8 +107,8 @@ def accept_operator(
         offered = f"was offered to {pending}" if pending else "was offered to nobody"
         raise OperatorError(f"{name}: the operator's part {offered}, not to {signer.address}")
     data = encode_call("acceptOperator()")
-    _send(ledger, chain, signer, token, data=data, what="taking the operator's part")
-    return _state(ledger, chain, _token(ledger, chain, symbol))
+    sender = Sender(ledger, chain, signer, fees=fees, patience=patience)
+    return _send(ledger, sender, token, data, "taking the operator's part")
 
 
 def check_is_operator(token: Token, signer: TransactionSigner) -> None:
@@ -127,15 +138,13 @@ def _checked_token(
     return _token(ledger, chain, symbol)
 
 
-def _send(
-    ledger: Ledger, chain: Chain, signer: TransactionSigner, token: Token, *, data: bytes, what: str
-) -> None:
-    """Send what changes an operator."""
-    subject = Subject(asset=token.asset.number)
-    with Sender(ledger, chain, signer) as sender:
+def _send(ledger: Ledger, sender: Sender, token: Token, data: bytes, what: str) -> OperatorState:
+    """Send what changes an operator; return how things stand then."""
+    subject, full = Subject(asset=token.asset.number), f"{token.asset.symbol}: {what}"
+    with sender:
         sender.settle()
-        full = f"{token.asset.symbol}: {what}"
         transact_stored(sender, token.address, data, full, purpose="operator", subject=subject)
+    return read_operator(ledger, sender.chain, token.asset.symbol)
 
 
 def _token(ledger: Ledger, chain: Chain, symbol: str | None) -> Token:
