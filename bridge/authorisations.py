@@ -193,13 +193,6 @@ def with_signature(authorisation: Authorisation, signature: bytes) -> Authorisat
 # --- files ---
 
 
-def _read_kind(found: object) -> str:
-    """Return which kind of authorisation it is."""
-    if found not in (CLAIM, DEPLOY):
-        raise ValueError(f"must be {CLAIM} or {DEPLOY}")
-    return str(found)
-
-
 def _read_decimals(found: object) -> int:
     """Return a uint8."""
     if (decimals := read_int(found)) > MAX_DECIMALS:
@@ -237,7 +230,7 @@ _ACCOUNT: Final[Mapping[str, Reader]] = {
     "registrar": _read_somebody,
 }
 _BEGIN: Final[Mapping[str, Reader]] = {
-    "kind": _read_kind,
+    "kind": read_text,
     "chain_id": read_int,
     "ledger_id": read_hash,
     "account": read_object,
@@ -306,9 +299,12 @@ def parse_authorisation(file: str, text: bytes) -> Authorisation:
     if len(text) > MAX_BYTES:
         raise place.error(f"is larger than {MAX_BYTES} bytes, so no authorisation")
     row = load_json(place, text)
-    kind = row.get("kind") if isinstance(row, dict) else None
-    fields = _FIELDS.get(kind, _FIELDS[CLAIM]) if isinstance(kind, str) else _FIELDS[CLAIM]
-    found = read_fields(place, row, fields)
+    if not isinstance(row, dict):
+        raise place.error("is not an object")
+    kind = row.get("kind")
+    if kind not in (CLAIM, DEPLOY):
+        raise place.error(f"must be {CLAIM} or {DEPLOY}", "kind")
+    found = read_fields(place, row, _FIELDS[kind])
     account = read_fields(place.inside("account"), found.pop("account"), _ACCOUNT)
     stated, address = found.pop("digest"), account.pop("address")
     found["signature"] = found["signature"] or b""
