@@ -7,8 +7,14 @@ from __future__ import annotations
 
 from bridge.balance_files import BalanceTable, parse_balances
 from bridge.chain import Chain
+from bridge.chain_state import StateDifference, StateImport, import_chain_state
 from bridge.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from bridge.compare import Mismatch, MismatchKind
+from bridge.compatibility import (
+    CompatibilityReport,
+    Fact,
+    ledger_chain_compatibility_report,
+)
 from bridge.deploy import Deployment, DeployReport, deploy
 from bridge.errors import (
     BridgeError,
@@ -28,9 +34,12 @@ from bridge.errors import (
     SignerError,
     TargetExistsError,
     TransactionError,
+    UnsupportedChainError,
     WrongChainError,
 )
 from bridge.export import ExportReport, export, write_secrets
+from bridge.families import Family, Fate, Mapped
+from bridge.first_spec import ChainBatch, account_address, export_ledger_for_chain
 from bridge.imports import import_ledger, read_secrets
 from bridge.keys import SignedTransaction, Signer, TransactionSigner
 from bridge.links import check_contract_link
@@ -65,8 +74,10 @@ __all__ = [
     "BalanceTree",
     "BridgeError",
     "Chain",
+    "ChainBatch",
     "ChainError",
     "Checkpoint",
+    "CompatibilityReport",
     "ConsistencyProof",
     "CustodyError",
     "DeployReport",
@@ -75,10 +86,14 @@ __all__ = [
     "Evidence",
     "ExportFileError",
     "ExportReport",
+    "Fact",
+    "Family",
+    "Fate",
     "ForeignContractError",
     "ForeignHistoryError",
     "KeyFileError",
     "Manifest",
+    "Mapped",
     "Mismatch",
     "MismatchKind",
     "NoAnswerError",
@@ -101,19 +116,26 @@ __all__ = [
     "SignedTransaction",
     "Signer",
     "SignerError",
+    "StateDifference",
+    "StateImport",
     "StatedSeal",
     "TargetExistsError",
     "TransactionError",
     "TransactionSigner",
+    "UnsupportedChainError",
     "VerifyReport",
     "WrongChainError",
+    "account_address",
     "check_contract_link",
     "check_on_chain",
     "check_proof",
     "deploy",
     "dump_proof",
     "export",
+    "export_ledger_for_chain",
+    "import_chain_state",
     "import_ledger",
+    "ledger_chain_compatibility_report",
     "parse_balances",
     "parse_proof",
     "prove_consistency",

@@ -10,6 +10,7 @@ from bridge.cli_files import audit, checkpoint, export_command, import_command, 
 from bridge.cli_live import chain_finalize, operator_group
 from bridge.cli_proofs import check, prove_group
 from bridge.cli_replay import chain_replay
+from bridge.cli_report import chain_report
 from bridge.cli_verify import chain_verify
 from bridge.console import ask_wallet
 from ledger import cli
@@ -55,6 +56,7 @@ def chain_group() -> None:
 
 
 for command in (
+    chain_report,
     chain_deploy,
     chain_replay,
     chain_verify,

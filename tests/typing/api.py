@@ -294,12 +294,28 @@ def sign(signer: bridge.TransactionSigner) -> bytes:
     return signed.raw
 
 
+def first_spec(ledger: Ledger, since: datetime) -> None:
+    assert_type(bridge.account_address(ledger, "alice"), core.Address)
+    for batch in bridge.export_ledger_for_chain(ledger, since, 10):
+        assert_type(batch, bridge.ChainBatch)
+        assert_type((batch.token, batch.calldata), tuple[core.Address | None, bytes])
+    done = bridge.import_chain_state(ledger, {"0x" + "ab" * 20: 5}, 1, dry_run=False, asset="SCI")
+    assert_type(done, bridge.StateImport)
+    assert_type(done.differences, tuple[bridge.StateDifference, ...])
+    report = bridge.ledger_chain_compatibility_report(ledger, progress=REPORT)
+    assert_type(report, bridge.CompatibilityReport)
+    assert_type(report.stops, tuple[bridge.Fact, ...])
+    row: bridge.Mapped = report.fields[0]
+    assert_type(row.on(bridge.Family.SOLANA), tuple[bridge.Fate, str])
+
+
 WHAT_TO_DO: Mapping[type[bridge.BridgeError], str] = {
     bridge.ExportFileError: "fetch the export again",
     bridge.TargetExistsError: "give a new name",
     bridge.KeyFileError: "look for the key",
     bridge.SignerError: "start the signer",
     bridge.SignedOtherwiseError: "find out who signs",
+    bridge.UnsupportedChainError: "read the report",
     bridge.CustodyError: "give a registrar",
     bridge.NoAnswerError: "start the node",
     bridge.RpcError: "ask the node",
