@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from bridge import files, standing
 from bridge.codec import encode_payload
 from bridge.coordinates import Journal, seal_logs
+from bridge.findings import export_error
 from bridge.log_checks import ComparedFile
 from bridge.log_files import log_files
 from bridge.manifest import Manifest, read_manifest
@@ -40,15 +41,6 @@ _CHUNK: Final = 1 << 20
 _SECRETS: Final[Mapping[str, Reader]] = {"ledger_id": read_hash, "pepper": read_hash}
 _LINES: Final = (files.ACCOUNTS, files.ENTRIES, files.LOGS, *standing.FILES)
 """Files of one row a line; what is in the others follows byte for byte."""
-
-_FILE_OF: Final = {
-    "token_ledger": files.ENTRIES,
-    "token_accounts": files.ACCOUNTS,
-    "token_holds": standing.HOLDS,
-    "token_balances": standing.LIMITS,
-    "token_keys": standing.KEYS,
-}
-"""Which file holds the rows of a table; the manifest holds the rest."""
 
 
 def import_ledger(
@@ -86,10 +78,7 @@ def import_ledger(
     try:
         return Ledger.restore(url, contents, pepper=pepper, lock_timeout=lock_timeout)
     except RestoreError as error:
-        found = error.finding
-        file = _FILE_OF.get(found.table, files.MANIFEST)
-        message = f"{found.what} of {found.row} is {found.found}, must be {found.expected}"
-        raise Place(file).error(message) from None
+        raise export_error(folder, manifest, error.finding) from None
 
 
 def read_secrets(path: Path, ledger_id: Hash32) -> Hash32:
@@ -168,6 +157,8 @@ class _Source:
                 for text in islice(opened, exported.entries):
                     offset += len(text)
                     line += 1
+            if opened.read(1):
+                raise Place(files.ENTRIES, line).error("must end before this line")
 
     # --- as rows ---
 

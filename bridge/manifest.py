@@ -12,6 +12,7 @@ from bridge.strict import (
     Reader,
     Row,
     load_json,
+    lone_surrogate,
     read_address,
     read_bool,
     read_fields,
@@ -110,7 +111,11 @@ def _check_version(place: Place, row: object) -> None:
 def _check_checksum(place: Place, row: Row, text: bytes) -> None:
     """Refuse a manifest that is not as it was written."""
     content = {name: value for name, value in row.items() if name != "sha256"}
-    if files.dump_manifest(files.with_checksum(content)) != text:
+    try:
+        whole = files.dump_manifest(files.with_checksum(content))
+    except ValueError:
+        raise lone_surrogate(place, row) from None
+    if whole != text:
         raise place.error("the file was altered after it was written", "sha256")
 
 

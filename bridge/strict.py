@@ -40,6 +40,8 @@ class Place:
 
     def error(self, message: str, field: str | None = None) -> ExportFileError:
         """Return the error that names this place and `field`."""
+        if field is not None:  # it may be a name that somebody else gave
+            field = field.encode(errors="backslashreplace").decode()
         name = f"{self.prefix}{field}" if field else self.prefix.rstrip(".") or None
         return ExportFileError(self.file, message, line=self.line, field=name)
 
@@ -144,28 +146,56 @@ def dump_line(row: Mapping[str, object] | RpcLog) -> bytes:
 
 def load_json(place: Place, text: bytes) -> Any:  # noqa: ANN401 (JSON is anything)
     """Return the JSON in `text`; ExportFileError if it is none or an object repeats a field."""
+    floats: list[_Float] = []
+
+    def refuse(text: str) -> _Float:
+        floats.append(_Float(text))
+        return floats[-1]
 
     def unique(pairs: list[tuple[str, Any]]) -> Row:
         row = dict(pairs)
-        if len(row) != len(pairs):
-            raise place.error("an object names a field twice")
+        if floats or len(row) != len(pairs):
+            _refuse_pairs(place, pairs)
         return row
-
-    def refuse(constant: str) -> None:
-        raise place.error(f"holds {constant}, which is not JSON")
 
     # py_ecc, which eth-account imports, lets the whole process recurse 100,000 deep; that is more
     # than the stack holds, and nested JSON would end the process (Python 3.11).
     limit = sys.getrecursionlimit()
     try:
         sys.setrecursionlimit(min(limit, MAX_RECURSION))
-        return json.loads(
+        found = json.loads(
             text.decode(), object_pairs_hook=unique, parse_constant=refuse, parse_float=refuse
         )
     except (ValueError, RecursionError):
         raise place.error("is not JSON in UTF-8") from None
     finally:
         sys.setrecursionlimit(limit)
+    if floats:
+        raise place.error(floats[0].message)
+    return found
+
+
+class _Float(str):
+    """The text of a number that is no integer, until it is known which field it is in."""
+
+    __slots__ = ()
+
+    @property
+    def message(self) -> str:
+        """What is wrong with it."""
+        return f"holds {self[:80]}: no number here is a float"
+
+
+def _refuse_pairs(place: Place, pairs: list[tuple[str, Any]]) -> None:
+    """Refuse an object that names a field twice, or has a float in one."""
+    seen: set[str] = set()
+    for name, value in pairs:
+        if name in seen:
+            raise place.error("is named twice in one object", name[:80])
+        seen.add(name)
+        for one in value if type(value) is list else [value]:
+            if isinstance(one, _Float):
+                raise place.error(one.message, name[:80])
 
 
 def load_line(place: Place, line: bytes) -> Any:  # noqa: ANN401 (JSON is anything)
@@ -174,10 +204,30 @@ def load_line(place: Place, line: bytes) -> Any:  # noqa: ANN401 (JSON is anythi
     try:
         canonical = dump_line(row)
     except ValueError:
-        raise place.error("holds a lone surrogate, which UTF-8 cannot encode") from None
+        raise lone_surrogate(place, row) from None
     if canonical != line:
         raise place.error("is not written as this program writes it (spaces, escapes, line end)")
     return row
+
+
+def lone_surrogate(place: Place, found: object) -> ExportFileError:
+    """Return the error for JSON that UTF-8 cannot encode; it names the field, however deep."""
+    path: list[str] = []
+    while isinstance(found, dict | list):
+        pairs = found.items() if isinstance(found, dict) else enumerate(found)
+        name, found = next(pair for pair in pairs if not _is_unicode(list(pair)))
+        path.append(f"[{name}]" if isinstance(name, int) else f".{str(name)[:80]}")
+    field = "".join(path).removeprefix(".") or None
+    return place.error("holds a lone surrogate, which UTF-8 cannot encode", field)
+
+
+def _is_unicode(found: object) -> bool:
+    """Tell whether UTF-8 can encode what was in JSON."""
+    try:
+        _encode(found).encode()
+    except ValueError:
+        return False
+    return True
 
 
 def read_fields(place: Place, row: object, fields: Mapping[str, Reader]) -> Row:

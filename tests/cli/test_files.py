@@ -256,7 +256,7 @@ def test_a_vector_that_nothing_checks_is_named(shell: Shell) -> None:
         (b'{"ledgerId": ' + b"9" * 5_000 + b"}", "is not JSON in UTF-8"),
         (b"[" * 100_000, "is not JSON in UTF-8"),
         (b"[" * 900 + b"]" * 900, "must be an object"),
-        (b'{"a": 1, "a": 1}', "an object names a field twice"),
+        (b'{"a": 1, "a": 1}', "a: is named twice in one object"),
     ],
 )
 def test_what_is_no_file_of_vectors(shell: Shell, text: bytes, says: str) -> None:
