@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -21,6 +20,7 @@ from bridge.errors import (
 )
 from bridge.fees import GWEI, FeePolicy, Market
 from bridge.jsonrpc import JsonRpc, to_hex
+from bridge.patience import Clock
 from ledger.model import Address, Hash32
 
 if TYPE_CHECKING:
@@ -34,8 +34,6 @@ LOCAL_CHAIN_IDS: Final = frozenset({1337, 31337})
 TRANSACTION_GAS_CAP: Final = 2**24
 """The most gas one transaction may ask for (EIP-7825)."""
 
-_FIRST_POLL: Final = 0.02
-_LONGEST_POLL: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,15 +258,13 @@ class Chain(JsonRpc):
         Raises:
             TransactionError: it is not mined by then. It still may be.
         """
-        deadline, pause = time.monotonic() + timeout, _FIRST_POLL
+        clock = Clock(timeout)
         while (found := self.receipt(transaction)) is None:
-            if time.monotonic() > deadline:
+            if not clock.wait():
                 raise TransactionError(
                     f"transaction {transaction} is not mined after {timeout:.0f} seconds: "
                     "run again later, nothing is sent twice"
                 )
-            time.sleep(pause)
-            pause = min(pause * 2, _LONGEST_POLL)
         return found
 
     def send_and_wait(self, signed: SignedTransaction, what: str) -> TransactionReceipt:
@@ -311,6 +307,11 @@ _ERRORS: Final[tuple[tuple[type[RpcError], tuple[str, ...]], ...]] = (
 )  # fmt: skip
 """What nodes say against a transaction: Anvil, Hardhat, geth, Nethermind, Besu, Erigon."""
 _NO_FUNDS: Final = ("insufficient funds", "insufficientfunds", "enough funds", "upfront cost")
+
+
+def is_revert(error: RpcError) -> bool:
+    """Tell whether a node's error says that a contract reverted."""
+    return bool(error.revert) or "revert" in error.message
 
 
 def _named(error: ChainError) -> ChainError:

@@ -9,7 +9,7 @@ from bridge.cli_claims import account_group, claim_group
 from bridge.cli_files import audit, checkpoint, export_command, import_command, vectors
 from bridge.cli_live import chain_finalize, operator_group
 from bridge.cli_proofs import check, prove_group
-from bridge.cli_replay import chain_replay
+from bridge.cli_replay import chain_replay, chain_status
 from bridge.cli_report import chain_report
 from bridge.cli_verify import chain_verify
 from bridge.console import ask_wallet
@@ -61,6 +61,7 @@ for command in (
     chain_replay,
     chain_verify,
     operator_group,
+    chain_status,
     chain_finalize,
     claim_group,
     account_group,

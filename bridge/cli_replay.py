@@ -1,4 +1,4 @@
-"""The command `chain replay`."""
+"""The commands `chain replay` and `chain status`."""
 
 from __future__ import annotations
 
@@ -6,15 +6,26 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bridge.console import bars, connected, fields_json, rpc_options
+from bridge.console import bars, connected, fields_json, limit_options, rpc_options
+from bridge.dry_run import preview
+from bridge.fees import in_gwei
 from bridge.replay import replay
+from bridge.sending_options import Teller, depth_options, fee_options
 from bridge.signing import key_options
+from bridge.status import read_status
 from ledger.console import Database, database_option, example, json_option, show
 from ledger.views import counted
 
 if TYPE_CHECKING:
+    from bridge.batches import Limits
+    from bridge.dry_run import Preview
+    from bridge.fees import FeePolicy
+    from bridge.outbox import Attempt
+    from bridge.patience import Patience
     from bridge.replay import ReplayReport
     from bridge.signing import Key
+    from bridge.status import AssetStatus, ChainStatus
+    from bridge.tracking import Confirmed
 
 
 @click.command(
@@ -22,12 +33,21 @@ if TYPE_CHECKING:
     short_help="Send every sealed batch that is not there.",
     epilog=example("evm-ledger seal && evm-ledger chain replay"),
 )
+@click.option("--dry-run", is_flag=True, help="Say what would be sent; sign and store nothing.")
+@depth_options
+@fee_options
+@limit_options
 @rpc_options
 @key_options
 @database_option
 @json_option
 def chain_replay(
     *,
+    dry_run: bool,
+    confirmed: Confirmed | None,
+    fees: FeePolicy,
+    patience: Patience,
+    limits: Limits,
     rpc: str,
     chain_id: int | None,
     key: Key,
@@ -44,7 +64,21 @@ def chain_replay(
         connected(rpc, chain_id, keyless=not key.is_given) as chain,
         bars() as progress,
     ):
-        report = replay(ledger, chain, key.signer(), progress=progress)
+        if dry_run:
+            seen = preview(ledger, chain, key.signer(), limits=limits, fees=fees)
+            show(_preview_json(seen), _preview_text(seen), as_json=as_json)
+            return
+        report = replay(
+            ledger,
+            chain,
+            key.signer(),
+            limits=limits,
+            fees=fees,
+            patience=patience,
+            confirmed=confirmed,
+            progress=progress,
+            say=Teller(),
+        )
     text = _replay_text(report)
     show(_replay_json(report), text, as_json=as_json, done=f"replayed: {text}")
 
@@ -68,6 +102,7 @@ def _replay_json(report: ReplayReport) -> dict[str, object]:
     assets = []
     for asset in report.assets:
         fields = fields_json(asset)
+        fields["cost"] = str(asset.cost)
         fields["transactions"] = [str(hash_) for hash_ in asset.transactions]
         assets.append(fields)
     return {
@@ -76,5 +111,133 @@ def _replay_json(report: ReplayReport) -> dict[str, object]:
         "entries": report.entries,
         "unsealed": report.unsealed,
         "gas_used": report.gas_used,
+        "cost": str(report.cost),
         "assets": assets,
+    }
+
+
+# --- before ---
+
+
+def _preview_text(seen: Preview) -> str:
+    """Return for people what would be sent."""
+    if not seen.transactions:
+        return f"nothing to send: chain {seen.chain_id} has every sealed entry"
+    transactions = counted(seen.transactions, "transaction", "transactions")
+    entries = counted(seen.entries, "entry", "entries")
+    funded = "enough" if seen.is_funded else "NOT ENOUGH, send it some"
+    nonces = f"nonces {seen.nonce} to {seen.nonce + seen.transactions - 1}"
+    lines = [
+        f"would send {transactions} with {entries} to chain {seen.chain_id}, {nonces}",
+        f"about {seen.gas:,} gas; at {in_gwei(seen.gas_price)} that costs {_ether(seen.cost)}",
+        f"{seen.signer} has {_ether(seen.balance)}: {funded}",
+    ]
+    for asset in seen.assets:
+        if asset.transactions:
+            first = asset.replayed + 1
+            lines.append(
+                f"{asset.symbol}: entries {first} to {asset.replayed + asset.entries} in "
+                f"{counted(asset.transactions, 'batch', 'batches')} to {asset.token}"
+            )
+    return "\n".join([*lines, "dry run: nothing was signed, stored or sent"])
+
+
+def _preview_json(seen: Preview) -> dict[str, object]:
+    """Return as JSON what would be sent."""
+    return {
+        **fields_json(seen),
+        "gas_price": str(seen.gas_price),
+        "max_fee": str(seen.max_fee),
+        "balance": str(seen.balance),
+        "cost": str(seen.cost),
+        "is_funded": seen.is_funded,
+        "transactions": seen.transactions,
+        "entries": seen.entries,
+        "gas": seen.gas,
+        "assets": [fields_json(asset) for asset in seen.assets],
+    }
+
+
+def _ether(wei: int) -> str:
+    """Return wei in whole coins, to six decimals."""
+    return f"{wei / 10**18:.6f} ETH"
+
+
+# --- after ---
+
+
+@click.command(
+    "status",
+    short_help="Say how far the chain has the ledger.",
+    epilog=example("evm-ledger chain status"),
+)
+@rpc_options
+@database_option
+@json_option
+def chain_status(*, rpc: str, chain_id: int | None, database: Database, as_json: bool) -> None:
+    """Say for each asset how many entries are posted, sealed, mined, safe and finalized.
+
+    Read from the contracts at the chain's own heads. What was noted of blocks that are gone is
+    taken back; `chain replay` then sends it again.
+    """
+    with database.open() as ledger, connected(rpc, chain_id) as chain:
+        status = read_status(ledger, chain)
+    show(_status_json(status), _status_text(status), as_json=as_json)
+
+
+def _status_text(status: ChainStatus) -> str:
+    """Return for people how far a ledger is."""
+    heads = status.heads
+    safe, finalized = _number(heads.safe), _number(heads.finalized)
+    first = f"chain {status.chain_id}: block {heads.latest}, safe {safe}, finalized {finalized}"
+    lines = [first, *map(_asset_text, status.assets)]
+    for attempt in status.waiting:
+        what = "stuck, run `evm-ledger chain replay`" if attempt in status.stuck else "under way"
+        lines.append(f"{what}: {_attempt_text(attempt)}")
+    return "\n".join(lines)
+
+
+def _asset_text(asset: AssetStatus) -> str:
+    """Return one asset's line."""
+    return (
+        f"{asset.symbol}: posted {asset.posted}, sealed {asset.sealed}, mined {asset.mined}, safe "
+        f"{_number(asset.safe)}, finalized {_number(asset.finalized)}"
+    )
+
+
+def _attempt_text(attempt: Attempt) -> str:
+    """Return what a transaction is, in a few words."""
+    about = attempt.subject
+    entries = (
+        "" if about.first_seq is None else f" of entries {about.first_seq} to {about.last_seq}"
+    )
+    offers = "" if attempt.fees is None else f", offers {in_gwei(attempt.fees.max_fee)}"
+    return f"{attempt.purpose}{entries}, nonce {attempt.nonce}{offers}, {attempt.signed.hash}"
+
+
+def _number(found: int | None) -> str:
+    """Return a number, or that nobody can say."""
+    return "unknown" if found is None else str(found)
+
+
+def _status_json(status: ChainStatus) -> dict[str, object]:
+    """Return as JSON how far a ledger is."""
+    heads = status.heads
+    return {
+        "chain_id": status.chain_id,
+        "blocks": {"latest": heads.latest, "safe": heads.safe, "finalized": heads.finalized},
+        "assets": [fields_json(asset) for asset in status.assets],
+        "waiting": [
+            {
+                "transaction": str(attempt.signed.hash),
+                "purpose": attempt.purpose,
+                "sender": str(attempt.sender),
+                "nonce": attempt.nonce,
+                "first_seq": attempt.subject.first_seq,
+                "last_seq": attempt.subject.last_seq,
+                "max_fee": None if attempt.fees is None else str(attempt.fees.max_fee),
+                "stuck": attempt in status.stuck,
+            }
+            for attempt in status.waiting
+        ],
     }

@@ -42,7 +42,7 @@ def bars() -> Iterator[ReportProgress]:
     """Give a progress function that draws one bar a step, on a terminal only."""
     with ExitStack() as stack:
         step, done = "", 0
-        advance: Callable[[int], None] = lambda _: None  # noqa: E731 (until the first step)
+        advance: Callable[..., None] = lambda *_: None  # noqa: E731 (until the first step)
 
         def report(now: Progress) -> None:
             nonlocal step, done, advance
@@ -50,7 +50,7 @@ def bars() -> Iterator[ReportProgress]:
                 stack.close()
                 step, done = now.step, 0
                 advance = stack.enter_context(progress(step, now.total))
-            advance(now.done - done)
+            advance(now.done - done, now.note)
             done = now.done
 
         yield report

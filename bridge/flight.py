@@ -193,22 +193,28 @@ class Flight:
         hand = self._hand
         used = hand.chain.next_nonce(hand.address, "latest")
         if used != self._nonce:
-            if self._elsewhere.note(is_so=True) < hand.patience.lag:
-                return False
-            if used > self._nonce:
-                hashes = [attempt.signed.hash for attempt in hand.attempts(self._nonce)]
-                hand.outbox.mark(hashes, "dropped")
-            return True  # if it is lower, blocks were taken back: earlier nonces come first
+            return self._is_elsewhere(used)
         self._elsewhere.note(is_so=False)
         if not hand.known(hand.attempts(self._nonce)):
             self._broadcast()
-            return False
-        if self._waited.seconds < hand.patience.replace_after:
-            return False
-        if hand.is_stale(self._newest):
-            return True
-        self._replace("is not mined yet")
+        elif self._waited.seconds >= hand.patience.replace_after:
+            if hand.is_stale(self._newest):
+                return True
+            self._replace("is not mined yet")
         return False
+
+    def _is_elsewhere(self, used: int) -> bool:
+        """Tell whether the nonce is lost to us, once the node has said so for long enough."""
+        hand = self._hand
+        if self._elsewhere.note(is_so=True) < hand.patience.lag:
+            return False
+        if used < self._nonce:
+            return True  # blocks were taken back: earlier nonces come first
+        attempts = hand.attempts(self._nonce)
+        if hand.known(attempts):
+            return False  # it is ours that is mined, and its receipt that is late
+        hand.outbox.mark([attempt.signed.hash for attempt in attempts], "dropped")
+        return True
 
     def _broadcast(self) -> None:
         """Broadcast the newest attempt, for the first time or again, byte for byte."""

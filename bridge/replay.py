@@ -12,37 +12,34 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from bridge.batches import Limits, Position, Run, cut, make_run
+from bridge.batches import Limits, Position, Run
 from bridge.codec import BATCH_REPLAYED, BatchReplayed, encode_call
+from bridge.due import check_operator, due_runs, sealed_batches
 from bridge.errors import (
     ChainError,
     FailedTransactionError,
     NoAnswerError,
-    OperatorError,
     RpcError,
     TransactionError,
 )
-from bridge.keys import TEST_ADDRESS
 from bridge.outbox import Subject
 from bridge.positions import locate
 from bridge.progress import Progress, ReportProgress, ignore
 from bridge.sending import Sender
 from bridge.tokens import Token, check_operators, read_token
-from ledger.checks import recomputed
-from ledger.errors import CorruptError
+from bridge.tracking import Confirmed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable
 
     from bridge.chain import Chain, TransactionReceipt
     from bridge.fees import FeePolicy
     from bridge.flight import Landed
     from bridge.keys import TransactionSigner
     from bridge.patience import Patience
-    from bridge.tracking import Confirmed
     from ledger import Ledger
     from ledger.model import Address, Hash32
-    from ledger.results import Asset, Entry, SealedBatch
+    from ledger.results import Asset
 
 REPLAY: Final = "replay(bytes32,bytes32,bytes32,bytes)"
 PURPOSE: Final = "replay"
@@ -180,10 +177,7 @@ class _Replay:
         self._ledger = ledger
         self._chain = chain
         self._progress = progress
-        self._sealed: dict[str, list[SealedBatch]] = {}
-        for sealed in ledger.seals():
-            for batch in sealed.batches:
-                self._sealed.setdefault(batch.symbol, []).append(batch)
+        self._sealed = sealed_batches(ledger)
         self._total = sum(batches[-1].batch.last_seq for batches in self._sealed.values())
         self._assets = [asset for asset in ledger.assets() if asset.symbol in self._sealed]
         self._sent = {asset.number: _Sent() for asset in self._assets}
@@ -201,7 +195,7 @@ class _Replay:
         while True:
             sender.settle()
             reports = tuple(self._replay_asset(asset, sender, signer) for asset in self._assets)
-            if confirmed is None or sender.wait_until(confirmed):
+            if sender.wait_until(confirmed or Confirmed()):
                 return ReplayReport(self._chain.chain_id, reports)
 
     def note(self, landed: Landed) -> None:
@@ -226,43 +220,13 @@ class _Replay:
             self._stands(asset, at)
             if at.last_seq >= sealed[-1].batch.last_seq:
                 return self._report(asset, token.address)
-            _check_operator(token, signer)
+            check_operator(token, signer)
             try:
-                for batch, entries in self._due(asset, at):
-                    at = self._send_batch(
-                        asset, batch, entries, at, token=token.address, sender=sender
-                    )
+                for run, _ in due_runs(self._ledger, asset, sealed, at, self.limits):
+                    self._send_run(asset, run, token.address, sender)
+                    self._stands(asset, run.after)
             except _Moved:
                 sender.settle()
-
-    def _due(self, asset: Asset, at: Position) -> Iterator[tuple[SealedBatch, list[Entry]]]:
-        """Yield each batch that the contract at `at` does not have whole, with what it lacks."""
-        for sealed in self._sealed[asset.symbol]:
-            last = sealed.batch.last_seq
-            if last > at.last_seq:
-                first = max(at.last_seq + 1, sealed.batch.first_seq)
-                yield sealed, list(self._ledger.entries(asset.symbol, first, last))
-
-    def _send_batch(
-        self,
-        asset: Asset,
-        sealed: SealedBatch,
-        entries: Sequence[Entry],
-        at: Position,
-        *,
-        token: Address,
-        sender: Sender,
-    ) -> Position:
-        """Send what the contract does not have of one batch; return where it stands then."""
-        domain = self._ledger.identity.domain
-        _check_entries(domain, asset, at, sealed, entries)
-        taken = 0
-        for count in cut(entries, self.limits):
-            run = make_run(domain, asset.id, entries[taken : taken + count], at)
-            self._send_run(asset, run, token, sender)
-            taken, at = taken + count, run.after
-            self._stands(asset, at)
-        return at
 
     def _send_run(self, asset: Asset, run: Run, token: Address, sender: Sender) -> None:
         """Send one run; raise _Moved if the contract does not stand before it."""
@@ -314,46 +278,6 @@ class _Replay:
 
 
 # --- checks ---
-
-
-def _check_operator(token: Token, signer: TransactionSigner) -> None:
-    """Raise OperatorError unless `signer` may replay."""
-    symbol = token.asset.symbol
-    if token.live:
-        raise OperatorError(f"{symbol}: the token is live, nothing can be replayed any more")
-    if token.operator == TEST_ADDRESS != signer.address:
-        raise OperatorError(
-            f"{symbol}: the operator on this chain is the public test key: replay without "
-            "--keystore, or run `evm-ledger chain deploy` with yours first"
-        )
-    if token.operator != signer.address:
-        raise OperatorError(
-            f"{symbol}: the token's operator is {token.operator}, the key given is that of "
-            f"{signer.address}: give the operator's keystore file"
-        )
-
-
-def _check_entries(
-    domain: Hash32, asset: Asset, at: Position, sealed: SealedBatch, entries: Sequence[Entry]
-) -> None:
-    """Raise CorruptError unless `entries` recompute, from `at` to the head that was sealed.
-
-    What is on a chain stays there, so nothing is sent that an audit would refuse.
-    """
-    head: bytes = at.head
-    for seq, entry in enumerate(entries, start=at.last_seq + 1):
-        expected = recomputed(domain, asset.id, head, entry)
-        if entry.seq != seq or (entry.id, entry.head) != expected:
-            raise CorruptError(
-                f"{asset.symbol} entry {entry.seq} does not recompute, so nothing of its batch is "
-                "sent: run `evm-ledger audit`"
-            )
-        head = entry.head
-    if head != sealed.batch.new_head:
-        raise CorruptError(
-            f"{asset.symbol}: entries up to {sealed.batch.last_seq} are not those that seal "
-            f"{sealed.seal} sealed: run `evm-ledger audit`"
-        )
 
 
 def _check_event(receipt: TransactionReceipt, run: Run, token: Address, what: str) -> None:

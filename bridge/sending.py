@@ -157,7 +157,9 @@ class Sender:
         while True:
             heads = track(self.outbox, self.chain)
             mine = self.outbox.attempts(sender=self.address, statuses=[*OPEN, *PLACED])
-            if any(it.status in OPEN and not self._key.is_stale(it) for it in mine):
+            used = self.chain.next_nonce(self.address, "latest")
+            due = [it for it in mine if it.status in OPEN and it.nonce <= used]
+            if not all(map(self._key.is_stale, due)):
                 return False
             blocks = {it.block_number for it in mine if it.block_number is not None}
             if not blocks or heads.confirm(max(blocks), confirmed):

@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 from bridge.artifacts import token_creation
+from bridge.chain import is_revert
 from bridge.codec import (
     BATCH_REPLAYED,
     BatchReplayed,
@@ -195,7 +196,7 @@ def _check_is_ours(
         except ForeignContractError:
             found = b""
         except RpcError as error:
-            if "revert" not in error.message:
+            if not is_revert(error):
                 raise
             found = b""
         if found != value:

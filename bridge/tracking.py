@@ -7,7 +7,7 @@ taken back: each attempt at its nonces may be mined again, and is asked about by
 from __future__ import annotations
 
 from itertools import groupby
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from bridge.errors import ChainError, ReorganisedError, RpcError
 from bridge.outbox import PLACED
@@ -19,12 +19,16 @@ if TYPE_CHECKING:
     from bridge.outbox import Attempt, Outbox, Status
 
 
+Grade: TypeAlias = Literal["mined", "safe", "finalized"]
+"""How safe a block is, as the chain says."""
+
+
 class Confirmed(NamedTuple):
     """How deep in the chain a block must be."""
 
     confirmations: int = 1
     """Blocks, its own among them."""
-    grade: Literal["mined", "safe", "finalized"] = "mined"
+    grade: Grade = "mined"
 
 
 class Heads(NamedTuple):

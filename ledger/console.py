@@ -375,10 +375,11 @@ def _encodable(text: str, encoding: str) -> str:
 
 
 @contextmanager
-def progress(
-    label: str, total: int | None, unit: str = "entries"
-) -> Iterator[Callable[[int], None]]:
-    """Give a function to call with how many are done; a bar on a terminal, quiet elsewhere."""
+def progress(label: str, total: int | None, unit: str = "entries") -> Iterator[Callable[..., None]]:
+    """Give a function to call with how many are done; a bar on a terminal, quiet elsewhere.
+
+    What else there is to say may follow, such as what it cost; the bar has the time that is left.
+    """
     with tqdm(
         total=total,
         desc=label,
@@ -389,7 +390,8 @@ def progress(
         file=sys.stderr,
     ) as bar:
 
-        def advance(count: int) -> None:
+        def advance(count: int, note: str = "") -> None:
+            bar.set_postfix_str(note, refresh=False)
             bar.update(count)
 
         yield advance

@@ -11,6 +11,7 @@ from bridge.chain import Chain
 from bridge.export import export
 from bridge.keys import Signer
 from tests.bridge.histories import small_ledger, standing_ledger
+from tests.support.rpc_proxy import RpcProxy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,6 +56,14 @@ def any_chain(node: Node) -> Iterator[Chain]:
     """Return a connection to each kind of node in turn."""
     with Chain.connect(node.url) as connection:
         yield connection
+
+
+@pytest.fixture
+def hostile(node: Node) -> Iterator[RpcProxy]:
+    """Return a proxy before each kind of node in turn, honest until the test makes it lie."""
+    proxy = RpcProxy(node)
+    yield proxy
+    proxy.close()
 
 
 @pytest.fixture(scope="session")

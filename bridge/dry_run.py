@@ -1,0 +1,159 @@
+"""What a replay would send now: nothing is signed, stored or sent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bridge.batches import Limits
+from bridge.due import check_operator, due_runs, sealed_batches
+from bridge.errors import FeeCapError, NoAnswerError, RpcError, TransactionError
+from bridge.fees import FeePolicy
+from bridge.plan_gas import replay_work, run_calldata
+from bridge.plan_rules import TODAY
+from bridge.positions import locate
+from bridge.tokens import check_operators, read_token
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bridge.batches import Run
+    from bridge.chain import Chain
+    from bridge.keys import TransactionSigner
+    from bridge.tokens import Token
+    from ledger import Ledger
+    from ledger.model import Address
+    from ledger.results import Asset, SealedBatch
+
+
+@dataclass(frozen=True, slots=True)
+class AssetPreview:
+    """What would be sent for one asset."""
+
+    symbol: str
+    token: Address
+    transactions: int
+    entries: int
+    replayed: int
+    """Entries on the chain already."""
+    gas: int
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a replay would send now."""
+
+    chain_id: int
+    signer: Address
+    nonce: int
+    """Of the first transaction; the others follow."""
+    assets: tuple[AssetPreview, ...]
+    gas_price: int
+    """Wei a gas, as the next block asks."""
+    max_fee: int
+    """Wei a gas that the first transaction would offer."""
+    balance: int
+    """Wei that the signer has."""
+
+    @property
+    def transactions(self) -> int:
+        """How many would be sent."""
+        return sum(asset.transactions for asset in self.assets)
+
+    @property
+    def entries(self) -> int:
+        """Entries in them."""
+        return sum(asset.entries for asset in self.assets)
+
+    @property
+    def gas(self) -> int:
+        """Gas of all of them."""
+        return sum(asset.gas for asset in self.assets)
+
+    @property
+    def cost(self) -> int:
+        """Wei that they would cost at today's price."""
+        return self.gas * self.gas_price
+
+    @property
+    def is_funded(self) -> bool:
+        """Whether the signer has that."""
+        return self.balance >= self.cost
+
+
+def preview(
+    ledger: Ledger,
+    chain: Chain,
+    signer: TransactionSigner,
+    *,
+    limits: Limits | None = None,
+    fees: FeePolicy | None = None,
+) -> Preview:
+    """Return what a replay would send now.
+
+    The first transaction of each asset is estimated by the node, which so checks that the contract
+    would take it; the gas of the others is counted, because they follow from the first.
+
+    Raises:
+        As `replay`, as far as nothing must be signed for it.
+    """
+    limits, policy = limits or Limits(), fees or FeePolicy()
+    sealed = sealed_batches(ledger)
+    assets = [asset for asset in ledger.assets() if asset.symbol in sealed]
+    check_operators(chain, assets, signer)
+    market = chain.market()
+    offered = policy.settled(market).first(market)
+    if offered is None:
+        raise FeeCapError(
+            f"gas costs {market.price} wei, more than may be offered ({policy.max_fee} wei): "
+            "nothing could be sent now"
+        )
+    return Preview(
+        chain_id=chain.chain_id,
+        signer=signer.address,
+        nonce=chain.next_nonce(signer.address, "latest"),
+        assets=tuple(
+            _asset(ledger, chain, signer, asset, batches=sealed[asset.symbol], limits=limits)
+            for asset in assets
+        ),
+        gas_price=market.price,
+        max_fee=offered.max_fee,
+        balance=chain.balance(signer.address),
+    )
+
+
+def _asset(
+    ledger: Ledger,
+    chain: Chain,
+    signer: TransactionSigner,
+    asset: Asset,
+    *,
+    batches: Sequence[SealedBatch],
+    limits: Limits,
+) -> AssetPreview:
+    """Return what would be sent for one asset."""
+    token = read_token(chain, ledger.identity, asset, chain.block())
+    at = locate(ledger, chain, token, batches)
+    transactions = entries = gas = 0
+    for run, chosen in due_runs(ledger, asset, batches, at, limits):
+        if not transactions:
+            check_operator(token, signer)
+            gas += _estimate(chain, signer, token, run)
+        else:
+            gas += replay_work(run, chosen).price(TODAY).used
+        transactions += 1
+        entries += len(chosen)
+    return AssetPreview(asset.symbol, token.address, transactions, entries, at.last_seq, gas)
+
+
+def _estimate(chain: Chain, signer: TransactionSigner, token: Token, run: Run) -> int:
+    """Return the gas that the node expects of the first transaction."""
+    try:
+        return chain.estimate_gas(signer.address, token.address, run_calldata(run))
+    except NoAnswerError:
+        raise
+    except RpcError as error:
+        raise TransactionError(
+            f"{token.asset.symbol} entries {run.batch.first_seq} to {run.batch.last_seq}: the "
+            f"contract would refuse them ({error})"
+        ) from error
