@@ -58,6 +58,8 @@ contract AccountFactory {
     }
 
     /// @notice Deploys the account of (`ledger`, `key`, `registrar`) for `owner`, as its registrar has authorised.
+    /// @dev Anybody may send it. WARNING: the registrar alone decides the owner, and with it who has all that the account
+    /// holds.
     /// @param ledger The id of the ledger.
     /// @param key The key of the account: keccak(blind || account_id), so that it reveals no name.
     /// @param registrar Who authorises, a key or a contract (ERC-1271); not zero.

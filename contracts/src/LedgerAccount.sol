@@ -79,7 +79,8 @@ contract LedgerAccount {
     }
 
     /// @notice Calls `target` with `value` wei and `data`; gives back what it returns, or reverts as it reverts.
-    /// @dev A call to an address without code succeeds, as every call of the EVM does: look first.
+    /// @dev A call to an address without code succeeds, as every call of the EVM does: look first. WARNING: the owner
+    /// moves everything that the account holds with it.
     function execute(address target, uint256 value, bytes calldata data)
         external
         payable
@@ -98,6 +99,7 @@ contract LedgerAccount {
     }
 
     /// @notice Offers ownership to `newOwner`, who has it after `acceptOwnership`; zero withdraws the offer.
+    /// @dev WARNING: who accepts has everything that the account holds, and the owner before nothing.
     function transferOwnership(address newOwner) external onlyOwner {
         if (newOwner == address(this)) revert InvalidOwner(newOwner);
         pendingOwner = newOwner;
@@ -105,6 +107,7 @@ contract LedgerAccount {
     }
 
     /// @notice Takes ownership that was offered to the caller.
+    /// @dev WARNING: everything that the account holds is the caller's from now on.
     function acceptOwnership() external {
         if (msg.sender != pendingOwner) revert NotPendingOwner(msg.sender);
         emit OwnershipTransferred(owner, msg.sender);

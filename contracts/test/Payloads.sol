@@ -11,14 +11,20 @@ struct Record {
 /// @title Payloads: payload v1 written down from its definition, slowly, to be compared with what the contract reads
 library Payloads {
     /// @dev The one payload of `records`.
-    function encode(Record[] memory records) internal pure returns (bytes memory payload) {
-        address[] memory table = tableOf(records);
-        uint256 scale = scaleOf(records);
-        payload =
-            abi.encodePacked(uint8(1), uint8(scale), uint16(table.length), uint32(records.length));
+    function encode(Record[] memory records) internal pure returns (bytes memory) {
+        return write(records, tableOf(records), scaleOf(records), 0);
+    }
+
+    /// @dev `records` with a table and a scale that may be other than theirs, and mantissas of `padding` zero bytes more.
+    function write(Record[] memory records, address[] memory table, uint256 scale, uint256 padding)
+        internal
+        pure
+        returns (bytes memory payload)
+    {
+        payload = abi.encodePacked(uint8(1), uint8(scale), uint16(table.length), uint32(records.length));
         for (uint256 i = 0; i < table.length; ++i) payload = bytes.concat(payload, bytes20(table[i]));
         for (uint256 i = 0; i < records.length; ++i) {
-            bytes memory digits = minimal(records[i].amount / 10 ** scale);
+            bytes memory digits = bytes.concat(new bytes(padding), minimal(records[i].amount / 10 ** scale));
             payload = abi.encodePacked(
                 payload,
                 uint16(indexOf(table, records[i].from)),

@@ -183,11 +183,12 @@ interface ILedgerToken {
         returns (uint256 amount);
 
     /// @notice Offers the operator's part to `newOperator`, who has it after `acceptOperator`; zero withdraws it.
-    /// @dev Mirror phase, operator only.
+    /// @dev Mirror phase, operator only. WARNING: who accepts has every power of the operator, alone and at once; until
+    /// then the operator keeps it.
     function transferOperator(address newOperator) external;
 
     /// @notice Takes the operator's part that was offered to the caller.
-    /// @dev Mirror phase.
+    /// @dev Mirror phase. WARNING: the caller can replay anything and finalize from now on, the operator before nothing.
     function acceptOperator() external;
 
     /// @notice Whether the token is live; if not, it mirrors.
