@@ -54,7 +54,10 @@ def _read_signature(found: object) -> bytes:
     """Return the 65 bytes of a signature in 0x and hex digits."""
     text = read_text(found)
     try:
-        return Signature(_canonical(bytes.fromhex(text.removeprefix("0x")))).to_bytes()
+        signature = bytes.fromhex(text.removeprefix("0x"))
+        if not signature:  # the library takes none for "not given", and raises TypeError
+            raise ValueError("is empty")
+        return Signature(_canonical(signature)).to_bytes()
     except (ValueError, ValidationError, BadSignature) as error:
         raise ValueError("must be a signature of 65 bytes in hex") from error
 
