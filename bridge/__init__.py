@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from bridge.balance_files import BalanceTable, parse_balances
+from bridge.batches import Limits
 from bridge.chain import Chain
 from bridge.chain_state import StateDifference, StateImport, import_chain_state
 from bridge.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
@@ -44,6 +45,8 @@ from bridge.imports import import_ledger, read_secrets
 from bridge.keys import SignedTransaction, Signer, TransactionSigner
 from bridge.links import check_contract_link
 from bridge.manifest import Manifest, read_manifest
+from bridge.plan import AssetPlan, Forecast, Plan, PlannedRun, PlanTotal, plan
+from bridge.plan_rules import GasRules
 from bridge.progress import Progress, ReportProgress
 from bridge.proof_anchors import OnChain, check_on_chain
 from bridge.proof_checks import Anchor, ProofKind, Proved, check_proof
@@ -66,6 +69,7 @@ from bridge.verify import AssetVerified, VerifyReport, verify
 
 __all__ = [
     "Anchor",
+    "AssetPlan",
     "AssetReplay",
     "AssetVerified",
     "BalanceLeaf",
@@ -89,9 +93,12 @@ __all__ = [
     "Fact",
     "Family",
     "Fate",
+    "Forecast",
     "ForeignContractError",
     "ForeignHistoryError",
+    "GasRules",
     "KeyFileError",
+    "Limits",
     "Manifest",
     "Mapped",
     "Mismatch",
@@ -101,6 +108,9 @@ __all__ = [
     "OnChain",
     "Opening",
     "OperatorError",
+    "Plan",
+    "PlanTotal",
+    "PlannedRun",
     "Progress",
     "Proof",
     "ProofError",
@@ -138,6 +148,7 @@ __all__ = [
     "ledger_chain_compatibility_report",
     "parse_balances",
     "parse_proof",
+    "plan",
     "prove_consistency",
     "prove_entry",
     "read_checkpoint",

@@ -7,7 +7,7 @@ on that contract, and the tree is over the whole journal up to each cut.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from ledger.batches import records_of
 from ledger.errors import FieldError
@@ -40,6 +40,24 @@ SMALLEST_GAS: Final = 250_000
 
 SMALLEST_BYTES: Final = 1_024
 """The same, of a transaction's bytes."""
+
+
+def transaction_bytes(payload_bytes: int) -> int:
+    """Return the size, at most, of the transaction that replays a payload of that many bytes."""
+    return CALL_BYTES + -(-payload_bytes // 32) * 32 + ENVELOPE_BYTES
+
+
+def _check_limit(field: str, value: int, least: int, most: int) -> None:
+    """Refuse what is not an int of `least` .. `most`."""
+    if type(value) is not int or not least <= value <= most:
+        raise FieldError(field, f"must be an int of {least:,} .. {most:,}, not {value!r}")
+
+
+class Allowing(Protocol):
+    """Whatever says which runs a chain takes."""
+
+    def allow(self, weight: Weight) -> bool:
+        """Tell whether one transaction can carry a run of this weight."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +93,8 @@ class Limits:
         )
 
 
-def transaction_bytes(payload_bytes: int) -> int:
-    """Return the size, at most, of the transaction that replays a payload of that many bytes."""
-    return CALL_BYTES + -(-payload_bytes // 32) * 32 + ENVELOPE_BYTES
-
-
-def _check_limit(field: str, value: int, least: int, most: int) -> None:
-    """Refuse what is not an int of `least` .. `most`."""
-    if type(value) is not int or not least <= value <= most:
-        raise FieldError(field, f"must be an int of {least:,} .. {most:,}, not {value!r}")
+ETHEREUM: Final = Limits()
+"""Those of Ethereum."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +130,7 @@ def weigh(entries: Iterable[Entry]) -> Weight:
     return weight
 
 
-def cut(entries: Iterable[Entry], limits: Limits = Limits()) -> Iterator[int]:
+def cut(entries: Iterable[Entry], limits: Allowing = ETHEREUM) -> Iterator[int]:
     """Yield how many of `entries` each run takes, greedily, each run by itself."""
     weight = Weight()
     for entry in entries:

@@ -8,6 +8,7 @@ from bridge.cli_chain import chain_deploy, demo
 from bridge.cli_claims import account_group, claim_group
 from bridge.cli_files import audit, checkpoint, export_command, import_command, vectors
 from bridge.cli_live import chain_finalize, operator_group
+from bridge.cli_plan import chain_plan
 from bridge.cli_proofs import check, prove_group
 from bridge.cli_replay import chain_replay, chain_status
 from bridge.cli_report import chain_report
@@ -57,6 +58,7 @@ def chain_group() -> None:
 
 for command in (
     chain_report,
+    chain_plan,
     chain_deploy,
     chain_replay,
     chain_verify,

@@ -79,12 +79,8 @@ def cut(ordered: Iterable[Unit]) -> dict[str, list[Entry]]:
 def _fits(unit: Unit, taken: Mapping[str, _Cut]) -> bool:
     """Tell whether every batch still fits with `unit` in it (each new asset starts empty)."""
     for symbol in {entry.asset for entry in unit}:
-        part = taken.get(symbol)
-        trial = Weight() if part is None else part.weight.copy()
-        for entry in unit:
-            if entry.asset == symbol:
-                trial.add(entry)
-        if not trial.fits:
+        weight = taken[symbol].weight if symbol in taken else Weight()
+        if not weight.fits_with(entry for entry in unit if entry.asset == symbol):
             return False
     return True
 

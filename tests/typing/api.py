@@ -266,6 +266,18 @@ def tell(progress: bridge.Progress) -> None:
 REPORT: bridge.ReportProgress = tell
 
 
+def planned(ledger: Ledger) -> int:
+    made = bridge.plan(ledger, limits=bridge.Limits(gas=10_000_000), progress=REPORT)
+    assert_type(made, bridge.Plan)
+    assert_type(made.assets, tuple[bridge.AssetPlan, ...])
+    for forecast in (made.today, made.planned):
+        assert_type(forecast, bridge.Forecast)
+        assert_type(forecast.rules, bridge.GasRules)
+        assert_type(forecast.runs, tuple[bridge.PlannedRun, ...])
+        assert_type(forecast.alone, bridge.PlanTotal)
+    return made.today.replay.gas
+
+
 def chain(ledger: Ledger) -> None:
     signer = bridge.Signer.from_keystore(Path("key.json"), "password")
     assert_type(signer, bridge.Signer)
