@@ -54,9 +54,8 @@ def _read_signature(found: object) -> bytes:
     """Return the 65 bytes of a signature in 0x and hex digits."""
     text = read_text(found)
     try:
-        signature = bytes.fromhex(text.removeprefix("0x"))
-        if not signature:  # the library takes none for "not given", and raises TypeError
-            raise ValueError("is empty")
+        # The library takes b"" for "not given", and raises TypeError: so never b"".
+        signature = bytes.fromhex(text.removeprefix("0x")) or bytes(1)
         return Signature(_canonical(signature)).to_bytes()
     except (ValueError, ValidationError, BadSignature) as error:
         raise ValueError("must be a signature of 65 bytes in hex") from error

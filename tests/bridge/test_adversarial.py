@@ -113,7 +113,7 @@ BAD: Mapping[str, list[str]] = {
     "words(check_memo)": [*WORDS, *NEVER, json.dumps("é" * 2_049, ensure_ascii=False)],
     "words(check_symbol)": [*WORDS, *NEVER, '""', LONG],
     "sha256": [*HEX, f'"{"AB" * 32}"', f'"{"ab" * 31}"', f'"0x{"ab" * 32}"', *NEVER],
-    "_read_signature": [*of_hex(65), *NEVER],
+    "_read_signature": [*of_hex(65), '" "', '"0x "', *NEVER],
 }  # fmt: skip
 
 
