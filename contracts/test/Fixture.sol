@@ -69,13 +69,17 @@ abstract contract Fixture {
 
     /// @dev Puts the factory at its address and a token of `operator` at its own.
     function deployAll(address operator) internal {
+        deployAll(operator, "LedgerToken");
+    }
+
+    function deployAll(address operator, string memory version) internal {
         string memory formats = vm.readFile(string.concat(ARTIFACTS, "formats.json"));
         initCodeHash = vm.parseJsonBytes32(formats, ".initCodeHash");
         vm.etch(PROXY, PROXY_CODE);
         factory = IFactory(_deploy(creationCode("AccountFactory"), 0));
         vm.assertEq(address(factory), vm.parseJsonAddress(formats, ".factory"), "the factory is elsewhere");
         bytes memory arguments = abi.encode(LEDGER, SYMBOL, NAME, uint8(6), operator);
-        token = IToken(_deploy(bytes.concat(creationCode("LedgerToken"), arguments), bytes32(bytes20(address(this)))));
+        token = IToken(_deploy(bytes.concat(creationCode(version), arguments), bytes32(bytes20(address(this)))));
     }
 
     function creationCode(string memory name) internal view returns (bytes memory) {

@@ -65,11 +65,11 @@ contract Handler is Judge {
     Claim private _lastClaim;
     uint256 private _dice;
 
-    constructor() {
+    constructor(string memory version) {
         vm.warp(NOW);
         for (uint256 i = 1; i <= KEYS; ++i) _keyed.push(vm.addr(i));
         operator = _keyed[0];
-        deployAll(operator);
+        deployAll(operator, version);
         wallet = new Wallet();
         history = head = keccak256(abi.encodePacked(ledgerDomain(), assetId()));
         address[] memory everybody = new address[](KEYS + 8);

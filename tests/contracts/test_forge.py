@@ -20,16 +20,15 @@ DEPTH: Final = 128
 
 
 def declared() -> set[tuple[str, str]]:
-    """Return (contract, function) of every test, as the sources spell them."""
-    found = set()
+    """Return (contract, function) of every test, as the sources spell them, inherited ones too."""
+    found: dict[str, set[str]] = {}
     for path in SOURCES:
-        _, *contracts = re.split(
-            r"^contract (\w+)", path.read_text(encoding="utf-8"), flags=re.MULTILINE
-        )
-        for name, body in zip(contracts[::2], contracts[1::2], strict=True):
-            functions = re.findall(r"function ((?:test|invariant)\w*)\(", body)
-            found |= {(name, function) for function in functions}
-    return found
+        text = path.read_text(encoding="utf-8")
+        _, *parts = re.split(r"^contract (\w+)(?: is (\w+))?", text, flags=re.MULTILINE)
+        for name, parent, body in zip(parts[::3], parts[1::3], parts[2::3], strict=True):
+            own = re.findall(r"function ((?:test|invariant)\w*)\(", body)
+            found[name] = found.get(parent, set()) | set(own)
+    return {(name, function) for name, functions in found.items() for function in functions}
 
 
 def size(kind: dict[str, Any]) -> tuple[str, int]:
