@@ -22,6 +22,7 @@ from bridge.codec import Log, Place, transfer_log
 from bridge.export import export
 from bridge.imports import import_ledger
 from bridge.log_files import rows_of_files
+from bridge.proving import BalanceTree
 from ledger import Address, Hash32, Ledger
 from ledger.model import Record
 from tests.bridge.histories import contents, wide_ledger
@@ -216,6 +217,33 @@ def test_every_file_says_the_same(wide: Path) -> None:
             "log_index": str(row["log_index"]),
             "block_number": str(row["block_number"]),
         }
+
+
+# --- OpenZeppelin's standard-v1 ---
+
+
+@pytest.fixture(scope="module")
+def balances(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the tree of the balances of WIDE, whose supply is 2**256 - 1."""
+    folder = tmp_path_factory.mktemp("balances")
+    with wide_ledger(f"sqlite:///{folder / 'ledger.db'}") as ledger:
+        (folder / "balances.json").write_bytes(BalanceTree(ledger, "WIDE").dump())
+    return folder
+
+
+def test_duckdb_adds_up_a_tree_of_balances(balances: Path) -> None:
+    query = (
+        "SELECT sum(leaf.value[2]::BIGNUM)::VARCHAR, count(DISTINCT leaf.value[1]), "
+        "any_value(format) FROM (SELECT unnest(values) AS leaf, format FROM {})"
+    )
+    assert duck(query, balances, "balances.json") == [(str(2**256 - 1), 3, "standard-v1")]
+
+
+def test_polars_adds_up_a_tree_of_balances(balances: Path) -> None:
+    leaves = pl.read_json(balances / "balances.json").select(pl.col("values").explode())
+    words = leaves.select(pl.col("values").struct.field("value").list.get(1)).to_series()
+    assert words.dtype == pl.String
+    assert sum(int(amount) for amount in words) == 2**256 - 1
 
 
 # --- what cryo calls its columns, types and files ---
