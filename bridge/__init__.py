@@ -5,11 +5,28 @@
 
 from __future__ import annotations
 
+from bridge.authorisations import (
+    ClaimAuthorisation,
+    DeployAuthorisation,
+    is_signed_by_key,
+    parse_authorisation,
+    read_authorisation,
+    with_signature,
+    write_authorisation,
+)
 from bridge.balance_files import BalanceTable, parse_balances
 from bridge.batches import Limits
 from bridge.chain import Chain
 from bridge.chain_state import StateDifference, StateImport, import_chain_state
 from bridge.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from bridge.claims import (
+    ClaimReport,
+    check_claim,
+    next_nonce,
+    prepare_claim,
+    send_claim,
+    sign_authorisation,
+)
 from bridge.compare import Mismatch, MismatchKind
 from bridge.compatibility import (
     CompatibilityReport,
@@ -18,6 +35,7 @@ from bridge.compatibility import (
 )
 from bridge.deploy import Deployment, DeployReport, deploy
 from bridge.errors import (
+    AuthorisationError,
     BridgeError,
     ChainError,
     CustodyError,
@@ -27,9 +45,13 @@ from bridge.errors import (
     KeyFileError,
     NoAnswerError,
     NoContractError,
+    NotFinalizableError,
+    Obstacle,
+    ObstacleKind,
     OperatorError,
     ProofError,
     ReorganisedError,
+    RevertedError,
     RpcError,
     SignedOtherwiseError,
     SignerError,
@@ -44,6 +66,23 @@ from bridge.first_spec import ChainBatch, account_address, export_ledger_for_cha
 from bridge.imports import import_ledger, read_secrets
 from bridge.keys import SignedTransaction, Signer, TransactionSigner
 from bridge.links import check_contract_link
+from bridge.live import Finalization, FinalizeReport, finalize, plan_finalize
+from bridge.live_accounts import (
+    AccountReport,
+    check_account,
+    deploy_account,
+    execute,
+    message_digest,
+    prepare_account,
+    read_owner,
+)
+from bridge.live_obstacles import Checks
+from bridge.live_operators import (
+    OperatorState,
+    accept_operator,
+    read_operator,
+    transfer_operator,
+)
 from bridge.manifest import Manifest, read_manifest
 from bridge.plan import AssetPlan, Forecast, Plan, PlannedRun, PlanTotal, plan
 from bridge.plan_rules import GasRules
@@ -68,10 +107,12 @@ from bridge.replay import AssetReplay, ReplayReport, replay
 from bridge.verify import AssetVerified, VerifyReport, verify
 
 __all__ = [
+    "AccountReport",
     "Anchor",
     "AssetPlan",
     "AssetReplay",
     "AssetVerified",
+    "AuthorisationError",
     "BalanceLeaf",
     "BalanceProof",
     "BalanceTable",
@@ -81,9 +122,13 @@ __all__ = [
     "ChainBatch",
     "ChainError",
     "Checkpoint",
+    "Checks",
+    "ClaimAuthorisation",
+    "ClaimReport",
     "CompatibilityReport",
     "ConsistencyProof",
     "CustodyError",
+    "DeployAuthorisation",
     "DeployReport",
     "Deployment",
     "EntryProof",
@@ -93,6 +138,8 @@ __all__ = [
     "Fact",
     "Family",
     "Fate",
+    "Finalization",
+    "FinalizeReport",
     "Forecast",
     "ForeignContractError",
     "ForeignHistoryError",
@@ -105,9 +152,13 @@ __all__ = [
     "MismatchKind",
     "NoAnswerError",
     "NoContractError",
+    "NotFinalizableError",
+    "Obstacle",
+    "ObstacleKind",
     "OnChain",
     "Opening",
     "OperatorError",
+    "OperatorState",
     "Plan",
     "PlanTotal",
     "PlannedRun",
@@ -120,6 +171,7 @@ __all__ = [
     "ReorganisedError",
     "ReplayReport",
     "ReportProgress",
+    "RevertedError",
     "RpcError",
     "SealSignature",
     "SignedOtherwiseError",
@@ -135,28 +187,49 @@ __all__ = [
     "UnsupportedChainError",
     "VerifyReport",
     "WrongChainError",
+    "accept_operator",
     "account_address",
+    "check_account",
+    "check_claim",
     "check_contract_link",
     "check_on_chain",
     "check_proof",
     "deploy",
+    "deploy_account",
     "dump_proof",
+    "execute",
     "export",
     "export_ledger_for_chain",
+    "finalize",
     "import_chain_state",
     "import_ledger",
+    "is_signed_by_key",
     "ledger_chain_compatibility_report",
+    "message_digest",
+    "next_nonce",
+    "parse_authorisation",
     "parse_balances",
     "parse_proof",
     "plan",
+    "plan_finalize",
+    "prepare_account",
+    "prepare_claim",
     "prove_consistency",
     "prove_entry",
+    "read_authorisation",
     "read_checkpoint",
     "read_manifest",
+    "read_operator",
+    "read_owner",
     "read_proof",
     "read_secrets",
     "replay",
+    "send_claim",
+    "sign_authorisation",
+    "transfer_operator",
     "verify",
+    "with_signature",
+    "write_authorisation",
     "write_checkpoint",
     "write_secrets",
 ]

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
+import os
+import pty
+import re
+import shlex
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +18,9 @@ from eth_account import Account
 from eth_account.messages import encode_typed_data
 from eth_typing import HexStr
 
+from bridge.errors import ObstacleKind
 from bridge.keys import TEST_ADDRESS
+from tests.cli.shell import PROGRAM
 from tests.ledger.support import unchanged
 
 if TYPE_CHECKING:
@@ -19,6 +28,7 @@ if TYPE_CHECKING:
     from tests.conftest import StartNode
     from tests.support.nodes import Node
 
+PAGE = Path(__file__).parents[2] / "docs" / "live.md"
 Keystore = tuple[Path, Path, str]
 WALLET = "0x1111111111111111111111111111111111111111"
 COLD_KEY = "0x" + "c0" * 32
@@ -294,3 +304,70 @@ def test_what_a_registrar_does_not_sign(live: Shell, cold: list[str]) -> None:
     assert "is for `evm-ledger chain claim ...`" in live.fails(
         "chain", "account", "deploy", "claim.json"
     )
+
+
+# --- docs/live.md ---
+
+
+def test_the_page_shows_what_happens(shell: Shell, anvil: Node) -> None:
+    """The session of docs/live.md, then its Python, on one ledger and one chain."""
+    shell.database = "sqlite:///live.db"
+    shell.environment = {"EVM_LEDGER_RPC": anvil.url, "COLUMNS": "100"}
+    text = PAGE.read_text(encoding="utf-8")
+    found = re.findall(r"```sh\n(.*?)```\n\n```text\n(.*?)```", text, re.DOTALL)
+    assert len(found) == text.count("```sh") >= 5
+    for commands, shown in found:
+        printed = "".join(_typed(shell, line) for line in commands.splitlines())
+        # Tables have as many spaces as their cells need.
+        lines = [re.escape(line).replace(r"\.\.\.", ".*") + r" *\n" for line in shown.splitlines()]
+        assert re.fullmatch("".join(lines), printed), f"it prints\n{printed}\nnot\n{shown}"
+    [(code, shown)] = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", text, re.DOTALL)
+    with contextlib.redirect_stdout(io.StringIO()) as printed_there:
+        exec(compile(code, PAGE.name, "exec"), {"rpc": anvil.url})  # noqa: S102 (our own page)
+    assert printed_there.getvalue() == shown
+
+
+def _typed(shell: Shell, line: str) -> str:
+    """Return what a line of the page prints."""
+    command, _, otherwise = line.partition(" || ")
+    code, said, complained = shell.invoke(*shlex.split(command)[1:])
+    assert (code != 0) is bool(otherwise), complained
+    return said + complained + (f"exit code {code}\n" if otherwise else "")
+
+
+def test_every_obstacle_is_explained() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    table = page[page.index("| reason |") : page.index("The whole ledger is looked at")]
+    first = [row.split("|")[1] for row in table.splitlines() if row.startswith("| `")]
+    assert sorted(re.findall(r"`([a-z-]+)`", " ".join(first))) == sorted(ObstacleKind)
+
+
+# --- the question on a terminal ---
+
+
+@pytest.mark.parametrize("typed", ["SCI", "sci"])
+def test_the_symbol_has_to_be_typed(mirrored: Shell, folder: Path, typed: str) -> None:
+    ours, theirs = pty.openpty()
+    environment = {"EVM_LEDGER_DATABASE": mirrored.database, **mirrored.environment}
+    with subprocess.Popen(
+        [PROGRAM, "chain", "finalize"],
+        cwd=folder,
+        env={**os.environ, **environment},
+        stdin=theirs,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        os.write(ours, f"{typed}\n".encode())
+        said, asked = process.communicate(timeout=60)
+    os.close(ours)
+    os.close(theirs)
+    assert "would be live for ever" in asked
+    assert "Nobody can undo this. Type SCI to go on" in asked
+    if typed == "SCI":
+        assert (process.returncode, said[:11]) == (0, "SCI is live")
+    else:
+        assert (process.returncode, said) == (2, "")
+        assert asked.endswith("error: not confirmed: nothing was sent, and nothing has changed\n")
+    live = mirrored.json("chain", "finalize", "--dry-run")["is_live"]
+    assert live is (typed == "SCI")

@@ -299,6 +299,55 @@ def chain(ledger: Ledger) -> None:
             assert_type(mismatch.kind, bridge.MismatchKind)
 
 
+def go_live(ledger: Ledger, node: bridge.Chain, key: bridge.TransactionSigner) -> str:
+    checks = bridge.Checks(level=1, allow_own_registrar=True, allow_unfinalized=True)
+    planned = bridge.plan_finalize(ledger, node, key, "SCI", checks=checks, progress=REPORT)
+    assert_type(planned, bridge.Finalization)
+    offered = bridge.transfer_operator(ledger, node, key, key.address, "SCI")
+    assert_type(offered, bridge.OperatorState)
+    assert_type(bridge.accept_operator(ledger, node, key), bridge.OperatorState)
+    assert_type(bridge.read_operator(ledger, node).operator, core.Address | None)
+    assert_type(ledger.close_asset("SCI", planned.last_seq), None)
+    assert_type(ledger.reopen_asset("SCI"), None)
+    assert_type(ledger.head("SCI").closed, bool)
+    try:
+        done = bridge.finalize(ledger, node, key, confirm=print, close=False)
+    except bridge.NotFinalizableError as error:
+        assert_type(error.obstacles, tuple[bridge.Obstacle, ...])
+        assert_type(error.obstacles[0].kind, bridge.ObstacleKind)
+        return error.obstacles[0].message
+    except bridge.RevertedError as error:
+        return error.name
+    assert_type(done, bridge.FinalizeReport)
+    return str(done.transaction)
+
+
+def claim(ledger: Ledger, node: bridge.Chain, key: bridge.Signer, file: Path) -> None:
+    until = node.block().timestamp + 3600
+    made = bridge.prepare_claim(ledger, "alice", key.address, chain_id=10, deadline=until, nonce=0)
+    assert_type(made, bridge.ClaimAuthorisation)
+    assert_type(bridge.next_nonce(node, made), int)
+    assert_type(bridge.check_claim(node, made), int)
+    signed = bridge.sign_authorisation(made, key)
+    assert_type(bridge.is_signed_by_key(signed), bool)
+    bridge.write_authorisation(bridge.with_signature(signed, b"..."), file)
+    found = bridge.read_authorisation(file)
+    assert_type(found, bridge.ClaimAuthorisation | bridge.DeployAuthorisation)
+    bridge.parse_authorisation("claim.json", file.read_bytes())
+    if isinstance(found, bridge.ClaimAuthorisation):
+        assert_type(bridge.send_claim(node, key, found), bridge.ClaimReport)
+        return
+    bridge.check_account(node, found)
+    report = bridge.deploy_account(node, key, found)
+    assert_type(report, bridge.AccountReport)
+    asked = bridge.prepare_account(ledger, "bob", key.address, chain_id=10, deadline=until)
+    assert_type(asked, bridge.DeployAuthorisation)
+    assert_type(bridge.read_owner(node, report.account), core.Address)
+    digest = bridge.message_digest(10, report.account, asked.digest)
+    assert_type(digest, core.Hash32)
+    bridge.execute(node, key, report.account, report.owner, b"", value=1)
+
+
 def sign(signer: bridge.TransactionSigner) -> bytes:
     signed = signer.sign({"chainId": 1, "nonce": 0, "gas": 21_000, "gasPrice": 1})
     assert_type(signed, bridge.SignedTransaction)
@@ -337,6 +386,9 @@ WHAT_TO_DO: Mapping[type[bridge.BridgeError], str] = {
     bridge.ForeignContractError: "look who was there",
     bridge.OperatorError: "give the operator's key",
     bridge.ForeignHistoryError: "verify",
+    bridge.NotFinalizableError: "see its obstacles",
+    bridge.AuthorisationError: "have it signed again",
+    bridge.RevertedError: "look at its name",
     bridge.TransactionError: "run again",
     bridge.ChainError: "run again",
 }
