@@ -57,12 +57,12 @@ R = TypeVar("R")
 _MICROSECONDS = 1_000_000
 
 
-@click.group("claim", cls=Commands)
+@click.group("claim", cls=Commands, short_help="Claim what lies at a derived address.")
 def claim_group() -> None:
     """Move what lies at a derived address to a wallet, as its registrar authorises."""
 
 
-@click.group("account", cls=Commands)
+@click.group("account", cls=Commands, short_help="Deploy an account of its own.")
 def account_group() -> None:
     """Put an account's own contract at its derived address, as its registrar authorises."""
 

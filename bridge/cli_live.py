@@ -12,6 +12,7 @@ from bridge.errors import BridgeError
 from bridge.live import finalize, plan_finalize
 from bridge.live_obstacles import Checks
 from bridge.live_operators import accept_operator, read_operator, transfer_operator
+from bridge.sending_options import Teller, depth_options, fee_options
 from bridge.signing import key_options
 from bridge.verify import LEVELS
 from ledger.cli_arguments import dry_run_option, show_done
@@ -29,9 +30,12 @@ from ledger.model import Address
 from ledger.views import amount_json, one_line
 
 if TYPE_CHECKING:
+    from bridge.fees import FeePolicy
     from bridge.live import Finalization, FinalizeReport
     from bridge.live_operators import OperatorState
+    from bridge.patience import Patience
     from bridge.signing import Key
+    from bridge.tracking import Confirmed
     from ledger import Asset
 
 
@@ -61,6 +65,8 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Finalize although the chain may still replace blocks with batches.",
 )
+@depth_options
+@fee_options
 @rpc_options
 @key_options
 @database_option
@@ -73,6 +79,9 @@ def chain_finalize(
     level: int,
     allow_own_registrar: bool,
     allow_unfinalized: bool,
+    confirmed: Confirmed | None,
+    fees: FeePolicy,
+    patience: Patience,
     rpc: str,
     chain_id: int | None,
     key: Key,
@@ -110,7 +119,17 @@ def chain_finalize(
                 _confirm(found, planned)
 
         report = finalize(
-            ledger, chain, signer, found.symbol, checks=checks, confirm=confirm, progress=progress
+            ledger,
+            chain,
+            signer,
+            found.symbol,
+            checks=checks,
+            confirm=confirm,
+            fees=fees,
+            patience=patience,
+            confirmed=confirmed,
+            progress=progress,
+            say=Teller(),
         )
     text = _finalize_text(found, report)
     value = fields_json(report)
@@ -197,6 +216,7 @@ def operator_show(
 @click.option("--to", metavar="ADDRESS", help="Who may take it, with chain operator accept.")
 @click.option("--withdraw", is_flag=True, help="Withdraw the offer that was made.")
 @asset_option
+@fee_options
 @rpc_options
 @key_options
 @database_option
@@ -206,6 +226,8 @@ def operator_transfer(
     to: str | None,
     withdraw: bool,
     asset: str | None,
+    fees: FeePolicy,
+    patience: Patience,
     rpc: str,
     chain_id: int | None,
     key: Key,
@@ -224,7 +246,10 @@ def operator_transfer(
         database.open() as ledger,
         connected(rpc, chain_id, keyless=not key.is_given) as chain,
     ):
-        state = transfer_operator(ledger, chain, key.signer(), address, asset)
+        signer = key.signer()
+        state = transfer_operator(
+            ledger, chain, signer, address, asset, fees=fees, patience=patience
+        )
     text = _operator_text(state)
     show(fields_json(state), text, as_json=as_json, done=text)
 
@@ -235,6 +260,7 @@ def operator_transfer(
     epilog=example("evm-ledger chain operator accept --keystore new.json --asset SCI"),
 )
 @asset_option
+@fee_options
 @rpc_options
 @key_options
 @database_option
@@ -242,6 +268,8 @@ def operator_transfer(
 def operator_accept(
     *,
     asset: str | None,
+    fees: FeePolicy,
+    patience: Patience,
     rpc: str,
     chain_id: int | None,
     key: Key,
@@ -253,7 +281,8 @@ def operator_accept(
         database.open() as ledger,
         connected(rpc, chain_id, keyless=not key.is_given) as chain,
     ):
-        state = accept_operator(ledger, chain, key.signer(), asset)
+        signer = key.signer()
+        state = accept_operator(ledger, chain, signer, asset, fees=fees, patience=patience)
     text = _operator_text(state)
     show(fields_json(state), text, as_json=as_json, done=text)
 
