@@ -209,7 +209,7 @@ def operator_show(
     "transfer",
     short_help="Offer the operator's part.",
     epilog=example(
-        "evm-ledger chain operator transfer --to 0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266",
+        "evm-ledger chain operator transfer --to $ADDRESS",
         "evm-ledger chain operator transfer --withdraw",
     ),
 )
