@@ -18,6 +18,7 @@ from ledger.views import counted
 
 if TYPE_CHECKING:
     from bridge.batches import Limits
+    from bridge.deferred import Mode
     from bridge.dry_run import Preview
     from bridge.fees import FeePolicy
     from bridge.outbox import Attempt
@@ -33,6 +34,13 @@ if TYPE_CHECKING:
     short_help="Send every sealed batch that is not there.",
     epilog=example("evm-ledger seal && evm-ledger chain replay"),
 )
+@click.option(
+    "--mode",
+    type=click.Choice(["auto", "exact", "deferred"]),
+    default="auto",
+    show_default=True,
+    help="Whether a token that can defers its balances (docs/deferred.md): auto, if it pays.",
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be sent; sign and store nothing.")
 @depth_options
 @fee_options
@@ -43,6 +51,7 @@ if TYPE_CHECKING:
 @json_option
 def chain_replay(
     *,
+    mode: Mode,
     dry_run: bool,
     confirmed: Confirmed | None,
     fees: FeePolicy,
@@ -65,7 +74,7 @@ def chain_replay(
         bars() as progress,
     ):
         if dry_run:
-            seen = preview(ledger, chain, key.signer(), limits=limits, fees=fees)
+            seen = preview(ledger, chain, key.signer(), limits=limits, mode=mode, fees=fees)
             show(_preview_json(seen), _preview_text(seen), as_json=as_json)
             return
         report = replay(
@@ -73,6 +82,7 @@ def chain_replay(
             chain,
             key.signer(),
             limits=limits,
+            mode=mode,
             fees=fees,
             patience=patience,
             confirmed=confirmed,
@@ -90,6 +100,8 @@ def _replay_text(report: ReplayReport) -> str:
         entries = counted(report.entries, "entry", "entries")
         gas = f"{report.gas_used // report.entries} gas an entry"
         lines = [f"sent {batches} with {entries} to chain {report.chain_id}, {gas}"]
+    elif report.gas_used:
+        lines = [f"settled balances on chain {report.chain_id}, {report.gas_used} gas"]
     else:
         lines = [f"nothing to send: chain {report.chain_id} has every sealed entry"]
     if report.unsealed:

@@ -33,6 +33,8 @@ class MismatchKind(StrEnum):
 
     NOT_REPLAYED = "not-replayed"
     """Entries are in the ledger and not on the chain: seal and replay them."""
+    NOT_SETTLED = "not-settled"
+    """A deferral is under way, so the token has no balances yet: replay (docs/deferred.md)."""
     MISSING_LOG = "missing-log"
     """The chain has entries before and after this one, but not this one."""
     FOREIGN_LOG = "foreign-log"

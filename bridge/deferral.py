@@ -16,16 +16,37 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from ledger.model import Record
+    from ledger.results import Asset
+
+VERSIONS: Final = frozenset({"LedgerTokenDeferred/1"})
+"""Token versions that can defer balances."""
 
 LIMIT: Final = 2**254 - 1
 """The most that the entries of a deferral may move in all, and the greatest supply."""
 
-ROWS_A_CALL: Final = 580
-"""Rows that a transaction of 2**24 gas surely settles: 13.8 million at most."""
+ROW_BYTES: Final = 52
+_MOST_A_ROW: Final = 25_000
+_MOST_A_CALL: Final = 100_000
+_CALL_BYTES: Final = 500
+"""The rest of a signed transaction, ABI and all."""
+
+
+def rows_a_call(gas: int = 2**24, transaction_bytes: int = 2**17) -> int:
+    """Return how many rows a transaction with such limits surely settles."""
+    return min((gas - _MOST_A_CALL) // _MOST_A_ROW, (transaction_bytes - _CALL_BYTES) // ROW_BYTES)
+
+
+ROWS_A_CALL: Final = rows_a_call()
+"""With Ethereum's limits."""
 
 _BEGIN: Final = "beginDeferral(bytes32,uint64,bytes32)"
 _SETTLE: Final = "settle(bytes,bytes32)"
 _REPLAY: Final = "replay(bytes32,bytes32,bytes32,bytes)"
+
+
+def can_defer(asset: Asset) -> bool:
+    """Tell whether the asset's token can defer balances."""
+    return asset.token_version in VERSIONS
 
 
 class Row(NamedTuple):
@@ -57,7 +78,7 @@ class Announcement:
         """Return the calldata of `beginDeferral`."""
         return encode_call(_BEGIN, self.final_history, self.final_seq, self.settlement)
 
-    def settle_calls(self, after: Hash32, rows_a_call: int = ROWS_A_CALL) -> Iterator[SettleCall]:
+    def settle_calls(self, after: Hash32, most: int = ROWS_A_CALL) -> Iterator[SettleCall]:
         """Yield the calls of `settle` that are still to come when the contract is at a link.
 
         Raises:
@@ -66,8 +87,8 @@ class Announcement:
         first = self.links.index(after)
         if first == len(self.rows):
             yield SettleCall(first, 0, _settle_data((), after))
-        for start in range(first, len(self.rows), rows_a_call):
-            rows = self.rows[start : start + rows_a_call]
+        for start in range(first, len(self.rows), most):
+            rows = self.rows[start : start + most]
             end = start + len(rows)
             yield SettleCall(start, len(rows), _settle_data(rows, self.links[end]))
 
@@ -136,15 +157,15 @@ _FIRST_BATCH: Final = 51_300
 _RECORD: Final = 2_211
 _ACCOUNT: Final = 372
 """An account in the table of a batch: one hash, no storage."""
+_BALANCE, _NEW_BALANCE = 5_000, 22_100
+"""What it costs more without a deferral: a balance read and written."""
 _SETTLE_CALL: Final = 33_000
 _ROW: Final = 22_800
 _NO_NEW_SLOT: Final = 17_100
 """What a row costs less that replaces a balance; nothing is counted for slots that are cleared."""
 
 
-def deferred_gas(
-    payloads: Iterable[bytes], rows: Sequence[Row], *, rows_a_call: int = ROWS_A_CALL
-) -> int:
+def deferred_gas(payloads: Iterable[bytes], rows: Sequence[Row], *, most: int = ROWS_A_CALL) -> int:
     """Return the gas, by today's rules, of replaying `payloads` in one deferral and settling it.
 
     `payloads` are those of the batches, in order (payload v1); `rows` the accounts whose balances
@@ -152,14 +173,33 @@ def deferred_gas(
     each transaction too. What clearing storage gives back is not. To be compared with the sum of
     what the same batches cost without: `sum(weigh(entries).gas for entries in batches)`.
     """
-    batches = [batch_gas(payload) for payload in payloads]
+    return sum(map(batch_gas, payloads)) + settling_gas(rows, most=most)
+
+
+def settling_gas(rows: Sequence[Row], *, most: int = ROWS_A_CALL, begins: bool = True) -> int:
+    """Return the gas of a deferral without its batches: of settling `rows`.
+
+    And of what `begins` it: its announcement, and the storage that its first batch needs.
+    """
     plan = announce(ZERO_HASH, 0, rows)
-    settling = sum(
+    calls = sum(
         _TRANSACTION + calldata_gas(call.data) + _SETTLE_CALL
-        for call in plan.settle_calls(plan.settlement, rows_a_call)
+        for call in plan.settle_calls(plan.settlement, most)
     )
-    settling += sum(_ROW - _NO_NEW_SLOT * (row.before > 0) for row in rows)
-    return _BEGIN_GAS + _FIRST_BATCH + sum(batches) + settling
+    written = sum(_ROW - _NO_NEW_SLOT * (row.before > 0) for row in rows)
+    return (_BEGIN_GAS + _FIRST_BATCH if begins else 0) + calls + written
+
+
+def exact_gas(payload: bytes, net: Mapping[Address, int], held: Mapping[Address, int]) -> int:
+    """Return the gas of replaying a payload against balances.
+
+    `net` is what it changes, `held` what accounts have before it.
+    """
+    written = sum(
+        _NEW_BALANCE if moved and not held.get(account, 0) else _BALANCE
+        for account, moved in net.items()
+    )
+    return batch_gas(payload) + written
 
 
 def batch_gas(payload: bytes) -> int:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bridge.batches import Limits
+from bridge.deferred import Deferral, read_standing
 from bridge.due import check_operator, due_runs, sealed_batches
 from bridge.errors import FeeCapError, NoAnswerError, RpcError, TransactionError
 from bridge.fees import FeePolicy
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from bridge.batches import Run
     from bridge.chain import Chain
+    from bridge.deferred import Mode
     from bridge.keys import TransactionSigner
     from bridge.tokens import Token
     from ledger import Ledger
@@ -87,6 +89,7 @@ def preview(
     signer: TransactionSigner,
     *,
     limits: Limits | None = None,
+    mode: Mode = "auto",
     fees: FeePolicy | None = None,
 ) -> Preview:
     """Return what a replay would send now.
@@ -113,7 +116,15 @@ def preview(
         signer=signer.address,
         nonce=chain.next_nonce(signer.address, "latest"),
         assets=tuple(
-            _asset(ledger, chain, signer, asset, batches=sealed[asset.symbol], limits=limits)
+            _asset(
+                ledger,
+                chain,
+                signer,
+                asset,
+                batches=sealed[asset.symbol],
+                limits=limits,
+                mode=mode,
+            )
             for asset in assets
         ),
         gas_price=market.price,
@@ -130,11 +141,17 @@ def _asset(
     *,
     batches: Sequence[SealedBatch],
     limits: Limits,
+    mode: Mode,
 ) -> AssetPreview:
     """Return what would be sent for one asset."""
     token = read_token(chain, ledger.identity, asset, chain.block())
     at = locate(ledger, chain, token, batches)
-    transactions = entries = gas = 0
+    replayed, transactions, entries, gas = at.last_seq, 0, 0, 0
+    standing = read_standing(chain, token, chain.block())
+    deferral = Deferral(ledger, asset, batches, limits=limits, mode=mode)
+    if coming := deferral.outlook(standing, at):
+        check_operator(token, signer)
+        _, transactions, entries, gas, at = coming
     for run, chosen in due_runs(ledger, asset, batches, at, limits):
         if not transactions:
             check_operator(token, signer)
@@ -143,7 +160,7 @@ def _asset(
             gas += replay_work(run, chosen).price(TODAY).used
         transactions += 1
         entries += len(chosen)
-    return AssetPreview(asset.symbol, token.address, transactions, entries, at.last_seq, gas)
+    return AssetPreview(asset.symbol, token.address, transactions, entries, replayed, gas)
 
 
 def _estimate(chain: Chain, signer: TransactionSigner, token: Token, run: Run) -> int:

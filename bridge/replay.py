@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Final
 
 from bridge.batches import Limits, Position, Run
 from bridge.codec import BATCH_REPLAYED, BatchReplayed, encode_call
-from bridge.due import check_operator, due_runs, sealed_batches
+from bridge.deferred import DEFERRAL_PURPOSES, Deferral, read_standing
+from bridge.due import check_operator, sealed_batches
 from bridge.errors import (
     ChainError,
     FailedTransactionError,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bridge.chain import Chain, TransactionReceipt
+    from bridge.deferred import DueCall, Mode, Standing
     from bridge.fees import FeePolicy
     from bridge.flight import Landed
     from bridge.keys import TransactionSigner
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
 
 REPLAY: Final = "replay(bytes32,bytes32,bytes32,bytes)"
 PURPOSE: Final = "replay"
+PURPOSES: Final = frozenset({PURPOSE, *DEFERRAL_PURPOSES})
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +107,7 @@ def replay(
     signer: TransactionSigner,
     *,
     limits: Limits | None = None,
+    mode: Mode = "auto",
     fees: FeePolicy | None = None,
     patience: Patience | None = None,
     confirmed: Confirmed | None = None,
@@ -117,6 +121,7 @@ def replay(
         chain: where to.
         signer: the operator's key.
         limits: what one transaction may have; a batch that has more is cut.
+        mode: whether balances are deferred, where a token can (docs/deferred.md).
         fees: how much may be paid for gas.
         patience: how long the chain is waited for.
         confirmed: how deep in the chain the batches must be at the end; in a block unless given.
@@ -134,7 +139,7 @@ def replay(
         SignerError: the remote signer does not sign.
         ChainError: the node does not do its part. Run again: it goes on where the chain stands.
     """
-    work = _Replay(ledger, chain, limits or Limits(), progress)
+    work = _Replay(ledger, chain, limits or Limits(), mode, progress)
     work.check(signer)
     sender = Sender(
         ledger, chain, signer, fees=fees, patience=patience, gas_cap=work.limits.gas,
@@ -171,9 +176,10 @@ class _Replay:
     """One run over all assets."""
 
     def __init__(
-        self, ledger: Ledger, chain: Chain, limits: Limits, progress: ReportProgress
+        self, ledger: Ledger, chain: Chain, limits: Limits, mode: Mode, progress: ReportProgress
     ) -> None:
         self.limits = limits
+        self._mode: Mode = mode
         self._ledger = ledger
         self._chain = chain
         self._progress = progress
@@ -203,7 +209,7 @@ class _Replay:
         attempt, receipt, is_broadcast = landed
         subject = attempt.subject
         sent = self._sent.get(subject.asset or 0)
-        if attempt.purpose != PURPOSE or sent is None or not is_broadcast:
+        if attempt.purpose not in PURPOSES or sent is None or not is_broadcast:
             return
         sent.gas_used += receipt.gas_used
         sent.cost += receipt.gas_used * (receipt.gas_price or 0)
@@ -214,19 +220,43 @@ class _Replay:
     def _replay_asset(self, asset: Asset, sender: Sender, signer: TransactionSigner) -> AssetReplay:
         """Send the batches of one asset that its contract does not have."""
         sealed = self._sealed[asset.symbol]
+        last = sealed[-1].batch.last_seq
+        deferral = Deferral(self._ledger, asset, sealed, limits=self.limits, mode=self._mode)
         while True:
             token = self._read(asset)
             at = locate(self._ledger, self._chain, token, sealed)
             self._stands(asset, at)
-            if at.last_seq >= sealed[-1].batch.last_seq:
+            standing = read_standing(self._chain, token, self._chain.block())
+            call = deferral.due(standing, at)
+            if call is None and at.last_seq >= last:
                 return self._report(asset, token.address)
             check_operator(token, signer)
             try:
-                for run, _ in due_runs(self._ledger, asset, sealed, at, self.limits):
+                if call is not None:
+                    self._send_call(token, call, standing, sender)
+                    continue
+                for run in deferral.runs(at, standing.final_seq or last):
                     self._send_run(asset, run, token.address, sender)
                     self._stands(asset, run.after)
             except _Moved:
                 sender.settle()
+
+    def _send_call(self, token: Token, call: DueCall, standing: Standing, sender: Sender) -> None:
+        """Send what a deferral needs; raise _Moved if the contract is not where it was."""
+        subject = Subject(token.asset.number, None, call.first_seq, call.last_seq)
+        try:
+            sender.send(call.purpose, token.address, call.data, subject=subject)
+        except NoAnswerError:
+            raise
+        except (RpcError, FailedTransactionError) as error:
+            if read_standing(self._chain, token, self._chain.block()) != standing:
+                raise _Moved from error
+            raise TransactionError(
+                f"{call.what}: the contract would refuse it ({error})"
+            ) from error
+        if call.all_rows:
+            what = f"{token.asset.symbol} balances"
+            self._progress(Progress(what, call.rows, call.all_rows, self._note()))
 
     def _send_run(self, asset: Asset, run: Run, token: Address, sender: Sender) -> None:
         """Send one run; raise _Moved if the contract does not stand before it."""
@@ -254,11 +284,14 @@ class _Replay:
         sent.replayed = at.last_seq
         if sent.before is None:
             sent.before = at.last_seq
+        done = sum(one.replayed for one in self._sent.values())
+        self._progress(Progress("entries", done, self._total, self._note()))
+
+    def _note(self) -> str:
+        """Return what all of it used so far, and what that cost."""
         sents = self._sent.values()
         gas, cost = sum(one.gas_used for one in sents), sum(one.cost for one in sents)
-        note = f"{gas:,} gas, {cost / 10**18:.6f} ETH" if gas else ""
-        done = sum(one.replayed for one in sents)
-        self._progress(Progress("entries", done, self._total, note))
+        return f"{gas:,} gas, {cost / 10**18:.6f} ETH" if gas else ""
 
     def _report(self, asset: Asset, token: Address) -> AssetReplay:
         """Return what this run did for an asset whose sealed entries are all on the chain."""

@@ -15,6 +15,7 @@ from bridge.codec import (
     encode_call,
     transfer_record,
 )
+from bridge.deferral import can_defer
 from bridge.errors import (
     ChainError,
     CustodyError,
@@ -75,6 +76,8 @@ class Token:
     operator: Address
     """Who may replay; zero once the token is live."""
     live: bool
+    deferring: bool = False
+    """Whether balances are to be settled first (docs/deferred.md); the supply then counts as 0."""
 
 
 # --- operators ---
@@ -212,6 +215,7 @@ def _read_state(chain: Chain, asset: Asset, address: Address, at: Block) -> Toke
     def get(getter: str, type_: str) -> Any:  # noqa: ANN401 (what the ABI type decodes to)
         return _get(chain, address, at, getter, type_)
 
+    deferring = can_defer(asset) and get("deferring", "bool")
     return Token(
         asset=asset,
         address=address,
@@ -219,9 +223,10 @@ def _read_state(chain: Chain, asset: Asset, address: Address, at: Block) -> Toke
         head=Hash32(get("head", "bytes32")),
         last_seq=get("lastSeq", "uint64"),
         batches=get("batchCount", "uint64"),
-        total_supply=get("totalSupply", "uint256"),
+        total_supply=0 if deferring else get("totalSupply", "uint256"),
         operator=Address.parse(get("operator", "address")),
         live=get("live", "bool"),
+        deferring=deferring,
     )
 
 
