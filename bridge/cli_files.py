@@ -164,7 +164,11 @@ def checkpoint(
 def export_command(
     *, folder: Path, secrets: Path | None, database: Database, as_json: bool
 ) -> None:
-    """Write every sealed entry to FOLDER: anyone can import, audit and verify it."""
+    """Write every sealed entry to FOLDER: anyone can import, audit and verify it.
+
+    DuckDB, Polars and web3 open what is in it: Parquet as cryo writes it, CSV as ethereum-etl does,
+    logs as eth_getLogs has them (docs/exports.md).
+    """
     if secrets is not None and secrets.exists():
         raise TargetExistsError(f"{secrets} is there already: give a new name")
     with database.open() as ledger, bars() as report_progress:

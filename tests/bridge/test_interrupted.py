@@ -50,7 +50,7 @@ def test_what_ends_early_is_whole_or_not_there(
     assert len(early) >= 2
     assert {each["ended"] for each in early} <= {ENDS[how], 0}
     assert {each["target"] for each in found} <= {digest(whole), None}
-    assert any(each["target"] is None for each in early)
+    assert any(each["target"] is None for each in early) or how == "at random"
     if how in {"interrupted", "full"}:
         assert all(each["left"] == [] for each in found)
     else:  # the next one removes what a killed one left
