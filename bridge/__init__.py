@@ -27,7 +27,7 @@ from bridge.claims import (
     send_claim,
     sign_authorisation,
 )
-from bridge.compare import Mismatch, MismatchKind
+from bridge.compare import Difference, Mismatch, MismatchKind
 from bridge.compatibility import (
     CompatibilityReport,
     Fact,
@@ -38,6 +38,7 @@ from bridge.errors import (
     AuthorisationError,
     BridgeError,
     ChainError,
+    ContradictionError,
     CustodyError,
     ExportFileError,
     ForeignContractError,
@@ -83,6 +84,7 @@ from bridge.live_operators import (
     read_operator,
     transfer_operator,
 )
+from bridge.locate import first_difference
 from bridge.manifest import Manifest, read_manifest
 from bridge.plan import AssetPlan, Forecast, Plan, PlannedRun, PlanTotal, plan
 from bridge.plan_rules import GasRules
@@ -127,10 +129,12 @@ __all__ = [
     "ClaimReport",
     "CompatibilityReport",
     "ConsistencyProof",
+    "ContradictionError",
     "CustodyError",
     "DeployAuthorisation",
     "DeployReport",
     "Deployment",
+    "Difference",
     "EntryProof",
     "Evidence",
     "ExportFileError",
@@ -201,6 +205,7 @@ __all__ = [
     "export",
     "export_ledger_for_chain",
     "finalize",
+    "first_difference",
     "import_chain_state",
     "import_ledger",
     "is_signed_by_key",

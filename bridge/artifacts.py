@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from bridge.codec import encode_arguments
 from bridge.errors import NoContractError
@@ -16,7 +16,11 @@ from ledger.hashing import keccak
 from ledger.model import ZERO_HASH, Address, Hash32
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from ledger.results import Asset
+
+_Places: TypeAlias = tuple[tuple[int, ...], ...]
 
 FACTORY_SALT: Final = ZERO_HASH
 """CREATE2 salt of the AccountFactory, which is one for all ledgers."""
@@ -32,6 +36,10 @@ class Artifact:
     abi: tuple[dict[str, Any], ...]
     bytecode: bytes
     """The creation code, without constructor arguments."""
+    deployed: bytes
+    """The code that it deploys, with zeros where immutables go."""
+    immutables: _Places
+    """Where each immutable goes in `deployed`, a word each time; in the order of the source."""
 
     @property
     def label(self) -> str:
@@ -66,6 +74,16 @@ def artifact(name: str) -> Artifact:
         compiler=parsed["compiler"],
         abi=tuple(parsed["abi"]),
         bytecode=bytes.fromhex(parsed["bytecode"][2:]),
+        deployed=bytes.fromhex(parsed["deployedBytecode"][2:]),
+        immutables=_immutables(parsed["immutableReferences"]),
+    )
+
+
+def _immutables(references: Mapping[str, Sequence[Mapping[str, int]]]) -> _Places:
+    """Return the compiler's places of each immutable: it numbers them as the source has them."""
+    return tuple(
+        tuple(place["start"] for place in references[number])
+        for number in sorted(references, key=int)
     )
 
 

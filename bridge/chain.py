@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from bridge.codec import Log, quantity
 from bridge.errors import (
     ChainError,
+    ContradictionError,
     FeeTooLowError,
     FundsError,
     NonceUsedError,
@@ -33,7 +34,6 @@ LOCAL_CHAIN_IDS: Final = frozenset({1337, 31337})
 
 TRANSACTION_GAS_CAP: Final = 2**24
 """The most gas one transaction may ask for (EIP-7825)."""
-
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +97,42 @@ class Chain(JsonRpc):
 
     # --- state ---
 
+    def check_chain_id(self) -> None:
+        """Raise ContradictionError if the node serves another chain than it did at first."""
+        found = self.quantity(self.request("eth_chainId"))
+        if found != self.chain_id:
+            raise ContradictionError(
+                f"{self.name} said that it serves chain {self.chain_id}, and now says {found}"
+            )
+
     def block(self, tag: str = "latest") -> Block:
-        """Return the block that `tag` ("latest", "safe", "finalized" or 0x hex) names."""
-        found = self.request("eth_getBlockByNumber", tag, False)  # noqa: FBT003 (JSON-RPC is positional)
+        """Return the block that `tag` ("latest", "safe", "finalized" or 0x hex) names.
+
+        Raises:
+            ReorganisedError: there is none.
+            ContradictionError: the node answered for a block of another number.
+        """
+        block = self._block("eth_getBlockByNumber", tag)
+        if tag.startswith("0x") and block.number != int(tag, 16):
+            raise ContradictionError(
+                f"{self.name} returned block {block.number}, asked for was {int(tag, 16)}"
+            )
+        return block
+
+    def block_with(self, hash_: Hash32) -> Block:
+        """Return the block with that hash; raises as `block`."""
+        block = self._block("eth_getBlockByHash", to_hex(hash_))
+        if block.hash != hash_:
+            raise ContradictionError(
+                f"{self.name} returned the block {block.hash}, asked for was {hash_}"
+            )
+        return block
+
+    def _block(self, method: str, name: str) -> Block:
+        """Return the block that the node has under a name."""
+        found = self.request(method, name, False)  # noqa: FBT003 (JSON-RPC is positional)
         if found is None:
-            raise ReorganisedError(f"{self.name} has no block {tag}")
+            raise ReorganisedError(f"{self.name} has no block {name}")
         return self.parsed("a block", lambda: _block(found))
 
     def block_at(self, number: int) -> Block | None:
@@ -162,14 +193,23 @@ class Chain(JsonRpc):
             parameters.append({to_hex(to): {"code": to_hex(code)}})
         return self.data(self.request("eth_call", *parameters))
 
-    def logs(self, address: Address, topic: Hash32 | None, first: int, last: int) -> Iterator[Log]:
+    def logs(
+        self,
+        address: Address,
+        topic: Hash32 | None,
+        first: int,
+        last: int,
+        *,
+        second: Hash32 | None = None,
+    ) -> Iterator[Log]:
         """Yield the logs of `address` in blocks `first` to `last`, in their order.
 
-        A range that the node finds too large is asked for in halves.
+        Those with `topic` first and `second` second, where they are given. A range that the node
+        finds too large is asked for in halves.
         """
         wanted: dict[str, object] = {"address": to_hex(address)}
-        if topic is not None:
-            wanted["topics"] = [to_hex(topic)]
+        if topics := [to_hex(one) for one in (topic, second) if one is not None]:
+            wanted["topics"] = topics
         span = {"fromBlock": quantity(first), "toBlock": quantity(last)}
         try:
             found = self.request("eth_getLogs", {**wanted, **span})
@@ -177,8 +217,8 @@ class Chain(JsonRpc):
             if first >= last:
                 raise
             middle = (first + last) // 2
-            yield from self.logs(address, topic, first, middle)
-            yield from self.logs(address, topic, middle + 1, last)
+            yield from self.logs(address, topic, first, middle, second=second)
+            yield from self.logs(address, topic, middle + 1, last, second=second)
             return
         yield from self.parsed("logs", lambda: map(Log.parse, found))
 

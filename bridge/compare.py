@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from enum import StrEnum
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 from ledger.batches import records_of
 from ledger.checks import recomputed
@@ -81,6 +81,41 @@ class Mismatch:
         names += [] if self.account_id is None else [f"account {self.account_id}"]
         names += [] if self.batch is None else [f"batch {self.batch}"]
         return f"{self.kind}: {' '.join(names)}: expected {self.expected}, found {self.found}"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Where a chain and a ledger part: their first difference is in these entries."""
+
+    asset: str
+    """Its symbol."""
+    first: int
+    """The seq of the first entry that may differ."""
+    last: int
+    """The seq of the last one; the same where it is known exactly."""
+    batch: int | None
+    """The batch's number on the contract; None where it is not known."""
+
+    @classmethod
+    def of(cls, symbol: str, event: BatchReplayed, mismatches: Sequence[Mismatch]) -> Self | None:
+        """Return the difference that a batch's mismatches show; None if no entry differs.
+
+        A head alone says that the difference is in the batch, in something that no log has.
+        """
+        ends = {MismatchKind.HEAD_DIFFERS, MismatchKind.ROOT_DIFFERS}
+        seqs = [it.seq for it in mismatches if it.kind not in ends and it.seq is not None]
+        if seqs:
+            return cls(symbol, min(seqs), min(seqs), event.number)
+        if any(it.kind == MismatchKind.HEAD_DIFFERS for it in mismatches):
+            return cls(symbol, event.first_seq, event.last_seq, event.number)
+        return None
+
+    def __str__(self) -> str:
+        entries = f"entry {self.first}"
+        if self.first != self.last:
+            entries = f"in entries {self.first} to {self.last}"
+        batch = "" if self.batch is None else f" (batch {self.batch})"
+        return f"{entries} of {self.asset}{batch}"
 
 
 class JournalChain:

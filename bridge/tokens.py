@@ -18,6 +18,7 @@ from bridge.codec import (
 from bridge.deferral import can_defer
 from bridge.errors import (
     ChainError,
+    ContradictionError,
     CustodyError,
     ForeignContractError,
     NoContractError,
@@ -25,15 +26,15 @@ from bridge.errors import (
     RpcError,
 )
 from bridge.keys import PUBLIC_ADDRESSES, TEST_ADDRESS
+from bridge.token_layout import token_code
 from ledger.encoding import address_word, ledger_domain
 from ledger.model import Address, Hash32, Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from bridge.artifacts import Creation
     from bridge.chain import Block, Chain
-    from bridge.codec import Log
+    from bridge.codec import Log, Place
     from bridge.keys import TransactionSigner
     from ledger.results import Asset, Identity
 
@@ -123,7 +124,7 @@ def read_token(chain: Chain, identity: Identity, asset: Asset, at: Block) -> Tok
     """Return the token of `asset` in block `at`, after making sure that it is this one's.
 
     Its address commits to the creation code and its arguments (CREATE2); all the same its code is
-    compared with what that creation code deploys, and it is asked whose token it is.
+    compared with what that creation code deploys, and the contract is asked whose token it is.
 
     Raises:
         NoContractError: the asset has no operator, or nothing is deployed at the address.
@@ -132,11 +133,17 @@ def read_token(chain: Chain, identity: Identity, asset: Asset, at: Block) -> Tok
     asset = on_chain(chain, asset)
     creation = token_creation(identity.ledger_id, asset)
     if not chain.code(creation.address, at):
-        raise NoContractError(
-            f"{asset.symbol}: no contract at {creation.address} on chain {chain.chain_id}: "
-            f"run `evm-ledger chain deploy`{_rehearsed(chain, identity, asset, at)}"
-        )
-    return _checked_state(chain, identity.ledger_id, asset, creation, at)
+        raise no_contract(chain, identity, asset, at)
+    return _checked_state(chain, identity.ledger_id, asset, creation.address, at)
+
+
+def no_contract(chain: Chain, identity: Identity, asset: Asset, at: Block) -> NoContractError:
+    """Return the error for an asset at whose token's address nothing is deployed."""
+    address = token_creation(identity.ledger_id, asset).address
+    return NoContractError(
+        f"{asset.symbol}: no contract at {address} on chain {chain.chain_id}: "
+        f"run `evm-ledger chain deploy`{_rehearsed(chain, identity, asset, at)}"
+    )
 
 
 def read_token_at(
@@ -153,22 +160,20 @@ def read_token_at(
     """
     if not chain.code(address, at):
         raise NoContractError(f"no contract at {address} on chain {chain.chain_id}")
-    # The operator is no part of the code that is deployed.
-    creation = token_creation(ledger_id, replace(asset, operator=TEST_ADDRESS))
-    return _checked_state(chain, ledger_id, asset, replace(creation, address=address), at)
+    return _checked_state(chain, ledger_id, asset, address, at)
 
 
 def _checked_state(
-    chain: Chain, ledger_id: Hash32, asset: Asset, creation: Creation, at: Block
+    chain: Chain, ledger_id: Hash32, asset: Asset, address: Address, at: Block
 ) -> Token:
-    """Return what the contract says of itself, if its code is what `creation` deploys."""
-    _check_is_ours(chain, ledger_id, asset, creation.address, at)
-    if chain.code(creation.address, at) != chain.call(None, creation.code, at=at):
+    """Return what the contract says of itself, if its code is that of the asset's token."""
+    _check_is_ours(chain, ledger_id, asset, address, at)
+    if chain.code(address, at) != token_code(ledger_id, asset):
         raise ForeignContractError(
-            f"{asset.symbol}: the contract at {creation.address} has other code than "
+            f"{asset.symbol}: the contract at {address} has other code than "
             f"{asset.token_version}: is this the right chain?"
         )
-    return _read_state(chain, asset, creation.address, at)
+    return _read_state(chain, asset, address, at)
 
 
 def _rehearsed(chain: Chain, identity: Identity, asset: Asset, at: Block) -> str:
@@ -257,17 +262,24 @@ def read_batches(chain: Chain, token: Token, at: Block) -> list[BatchReplayed]:
 
     Raises:
         ChainError: the node's logs are not as many as the contract counts: never trust them then.
+        ContradictionError: the node returned a log that was not asked for, or out of order.
     """
     first = chain.has_code_since(token.address, at) if token.batches else at.number
     found: list[BatchReplayed] = []
     if token.batches:
         for start, end in _spans(first, at.number):
-            logs = chain.logs(token.address, BATCH_REPLAYED, start, end)
+            logs = checked_logs(chain, token.address, start, end, BATCH_REPLAYED)
             found += map(BatchReplayed.parse, logs)
     if [batch.number for batch in found] != list(range(1, token.batches + 1)):
         raise ChainError(
             f"{token.asset.symbol}: {chain.name} returned {len(found)} BatchReplayed logs, the "
             f"contract counts {token.batches}: use a node that has all logs"
+        )
+    seq, head = (found[-1].last_seq, found[-1].new_head) if found else (0, token.head)
+    if (seq, head) != (token.last_seq, token.head):
+        raise ContradictionError(
+            f"{token.asset.symbol}: {chain.name} returned batches up to entry {seq} with the head "
+            f"{head}, and the contract is at entry {token.last_seq} with the head {token.head}"
         )
     return found
 
@@ -287,28 +299,52 @@ def read_replayed(
 
     Raises:
         ChainError: a batch has fewer logs than entries: the node does not have them all.
+        ContradictionError: a log is not where it must be, or not as the node said before.
     """
-    waiting: list[Record] = []
+    waiting: list[tuple[Record, Place]] = []
     found = 0
     for log in _all_logs(chain, token, batches, at):
         record = transfer_record(log)
         if record is not None:
-            waiting.append(record)
+            waiting.append((record, log.place))
         elif log.topics[:1] == (BATCH_REPLAYED,):
             event = BatchReplayed.parse(log)
+            if found < len(batches) and event != batches[found]:
+                raise ContradictionError(
+                    f"{token.asset.symbol}: {chain.name} returned two different BatchReplayed "
+                    f"logs of batch {found + 1}"
+                )
             if len(waiting) < event.size:
                 raise ChainError(
                     f"{token.asset.symbol}: {chain.name} returned {len(waiting)} of the "
                     f"{event.size} logs of batch {event.number}: use a node that has all logs"
                 )
             apart = len(waiting) - event.size
-            yield from waiting[:apart]
-            yield ReplayedBatch(event, tuple(waiting[apart:]))
+            yield from (record for record, _ in waiting[:apart])
+            _check_places(chain, token, event, [place for _, place in waiting[apart:]])
+            yield ReplayedBatch(event, tuple(record for record, _ in waiting[apart:]))
             waiting = []
             found += 1
     if found != len(batches):
         raise ReorganisedError(f"{token.asset.symbol}: batches moved while they were read: again")
-    yield from waiting
+    yield from (record for record, _ in waiting)
+
+
+def _check_places(
+    chain: Chain, token: Token, event: BatchReplayed, places: Sequence[Place]
+) -> None:
+    """Raise ContradictionError unless a batch's logs stand right before its event, in one go.
+
+    One transaction is one batch, and emits nothing else in between.
+    """
+    first = event.place.log_index - len(places)
+    for index, place in enumerate(places, first):
+        if place != replace(event.place, log_index=index):
+            raise ContradictionError(
+                f"{token.asset.symbol}: {chain.name} returned a log of batch {event.number} as log "
+                f"{place.log_index} of transaction {place.transaction_hash} in block "
+                f"{place.block_number}, where the batch is not"
+            )
 
 
 def _all_logs(
@@ -325,7 +361,35 @@ def _all_logs(
     first = batches[0].place.block_number if batches else at.number + 1
     for start, end in pairwise([first - 1, *reversed(ends)]):
         for low, high in _spans(start + 1, end):
-            yield from chain.logs(token.address, None, low, high)
+            yield from checked_logs(chain, token.address, low, high)
+
+
+def checked_logs(  # noqa: PLR0917 (the range's ends stand together)
+    chain: Chain,
+    address: Address,
+    first: int,
+    last: int,
+    topic: Hash32 | None = None,
+    second: Hash32 | None = None,
+) -> Iterator[Log]:
+    """Yield the logs of `address` in blocks `first` to `last`, with those topics if given.
+
+    Raises:
+        ContradictionError: the node returned a log that was not asked for, out of order or twice.
+    """
+    before = (first, -1)
+    wanted = tuple(one for one in (topic, second) if one is not None)
+    for log in chain.logs(address, topic, first, last, second=second):
+        place = (log.place.block_number, log.place.log_index)
+        what = f"{chain.name} returned log {place[1]} of block {place[0]}"
+        if log.address != address or log.topics[: len(wanted)] != wanted:
+            raise ContradictionError(f"{what}, which was not asked for (it is of {log.address})")
+        if not first <= place[0] <= last:
+            raise ContradictionError(f"{what}, asked for were blocks {first} to {last}")
+        if place <= before:
+            raise ContradictionError(f"{what} after log {before[1]} of block {before[0]}")
+        before = place
+        yield log
 
 
 def _spans(first: int, last: int) -> Iterable[tuple[int, int]]:

@@ -23,12 +23,12 @@ from bridge.errors import (
 )
 from bridge.replay import replay
 from bridge.tokens import read_balances, read_token
-from bridge.verify import VerifyReport, verify
+from bridge.verify import LEVELS, VerifyReport, verify
 from ledger import Ledger, Movement
 from ledger.batches import records_of
 from ledger.encoding import address_word
 from ledger.hashing import keccak
-from ledger.model import ZERO_ADDRESS, Record
+from ledger.model import ZERO_ADDRESS, Hash32, Record
 from tests.bridge.histories import PEPPER, altered_copy, post, seal_all, small_ledger
 from tests.bridge.interference import forward, server
 from tests.bridge.test_replay import replay_by_hand, token_of
@@ -71,7 +71,8 @@ def test_chain_and_ledger_agree(database_url: str, any_chain: Chain, signer: Sig
             ("SCI", 15, 0, 2, 4),
             ("GOLD", 5, 0, 2, 4),
         ]
-        assert {step.step for step in steps} == {"SCI", "GOLD"}
+        assert {step.step for step in steps} == {"SCI", "SCI balances", "GOLD", "GOLD balances"}
+        assert all(step.done <= step.total for step in steps)
         assert [a.balances for a in verify(ledger, any_chain, 1).assets] == [0, 0]
 
 
@@ -303,8 +304,12 @@ def test_a_live_token_may_move_on(replayed: Ledger, chain: Chain, signer: Signer
     chain.request("anvil_setBalance", holder, hex(10**18))
     move = encode_call("transfer(address,uint256)", signer.address, 2)
     call = {"from": holder, "to": str(token.address), "data": "0x" + move.hex()}
-    chain.request("eth_sendTransaction", call)
-    assert verify(replayed, chain).agree
+    chain.wait(Hash32.parse(chain.request("eth_sendTransaction", call)))
+    chain.request("anvil_stopImpersonatingAccount", holder)
+    for level in LEVELS:
+        report = verify(replayed, chain, level)
+        assert report.agree
+        assert [asset.live_transfers for asset in report.assets] == [0, 1]
 
 
 def test_a_balance_that_no_log_explains_is_named(replayed: Ledger, chain: Chain) -> None:

@@ -146,7 +146,7 @@ def test_the_examples_work_in_order(shell: Shell, keystore: tuple[Path, Path, st
         (["supply", "alice"], "got unexpected extra argument (alice)"),
         (["transfer", "alice"], "missing argument 'TO_ACCOUNT'; see evm-ledger transfer --help"),
         (["supply", "--asset"], "option '--asset' requires an argument"),
-        (["chain", "verify", "--level", "3"], "3 is not in the range 1<=x<=2"),
+        (["chain", "verify", "--level", "4"], "4 is not in the range 1<=x<=3"),
     ],
 )
 def test_a_command_line_that_is_wrong(shell: Shell, words: list[str], says: str) -> None:

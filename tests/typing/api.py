@@ -291,9 +291,11 @@ def chain(ledger: Ledger) -> None:
         replayed = bridge.replay(ledger, node, remote)
         assert_type(replayed, bridge.ReplayReport)
         assert_type(replayed.assets, tuple[bridge.AssetReplay, ...])
-        verified = bridge.verify(ledger, node, 2)
+        verified = bridge.verify(ledger, node, 3, block="finalized")
         assert_type(verified, bridge.VerifyReport)
         assert_type(verified.assets, tuple[bridge.AssetVerified, ...])
+        assert_type(bridge.first_difference(ledger, node, "SCI"), bridge.Difference | None)
+        assert_type(verified.assets[0].difference, bridge.Difference | None)
         for mismatch in verified.mismatches:
             assert_type(mismatch, bridge.Mismatch)
             assert_type(mismatch.kind, bridge.MismatchKind)
@@ -382,6 +384,7 @@ WHAT_TO_DO: Mapping[type[bridge.BridgeError], str] = {
     bridge.RpcError: "ask the node",
     bridge.WrongChainError: "give another node",
     bridge.ReorganisedError: "run again",
+    bridge.ContradictionError: "ask another node",
     bridge.NoContractError: "deploy",
     bridge.ForeignContractError: "look who was there",
     bridge.OperatorError: "give the operator's key",
