@@ -367,6 +367,10 @@ contract Handler is Judge {
     function _claim(Claim memory it, bool isSigned) private {
         address account = derived(it.key, it.registrar);
         uint256 amount = balance[account];
+        if (it.registrar == address(wallet)) {
+            // It says yes for ever to what it was told of, which may be long ago.
+            isSigned = wallet.approved(claimDigest(it.key, it.wallet, claimNonce[account], it.deadline));
+        }
         bool expected = live && isSigned && it.wallet != address(0) && it.deadline >= block.timestamp
             && account.code.length == 0 && amount != 0;
         bytes memory data = abi.encodeCall(
@@ -387,10 +391,7 @@ contract Handler is Judge {
     function _signClaim(Claim memory it, uint256 nonce, bool isHonest) private returns (bool) {
         address signedFor = isHonest ? it.wallet : _anybody();
         bytes32 digest = claimDigest(it.key, signedFor, nonce, it.deadline);
-        if (it.registrar == address(wallet)) {
-            if (it.wallet != address(0)) wallet.approve(digest);
-            return true;
-        }
+        if (it.registrar == address(wallet)) wallet.approve(digest);
         uint256 signer = _roll(8) == 0 ? 1 : KEYS;
         it.signature = sign(signer, digest);
         return it.registrar == _keyed[signer - 1];
