@@ -32,7 +32,7 @@ from bridge.log_checks import ComparedFile
 from bridge.parquet import ParquetFile
 from bridge.strict import Place
 from ledger import Address, Hash32, Link, LinkScheme
-from tests.bridge.histories import copied, seal_all, standing_ledger
+from tests.bridge.histories import contents, copied, seal_all, standing_ledger
 from tests.bridge.test_imports import _resummed
 from tests.bridge.test_interrupted import ROOT
 from tests.bridge.test_parquet import Memory
@@ -583,3 +583,24 @@ def test_every_column_of_the_parquet_file_is_compared(full: Path, field: str) ->
             shifts = isinstance(was, str | bytes)  # what is after it is elsewhere, the header too
             assert error.file == name
             assert (error.line, error.field) == (number, field) or shifts, bad
+
+
+@pytest.mark.parametrize("name", [files.ENTRIES, standing.HOLDS, etl.FILE, "parquet"])
+def test_a_refused_import_leaves_either_database_as_it_was(
+    full: Path, database_url: str, tmp_path: Path, name: str
+) -> None:
+    """So that the right export goes into it afterwards, with nothing left of the wrong one."""
+    folder = copied(full, tmp_path / "x")
+    [path] = folder.glob(f"{cryo.FOLDER}/*") if name == "parquet" else [folder / name]
+    content = bytearray(path.read_bytes())
+    at = content.rindex(b"\n" if name == files.ENTRIES else b"0")
+    content[at - 1 : at + 1] = {b"}\n": b"\n}"}.get(bytes(content[at - 1 : at + 1]), b"77")
+    path.write_bytes(content)
+    _resummed(folder)
+    with pytest.raises(ExportFileError) as refusal:
+        import_ledger(folder, database_url)
+    assert refusal.value.file == path.relative_to(folder).as_posix()
+    with import_ledger(full, database_url) as ledger:
+        assert ledger.audit().ok
+        export(ledger, tmp_path / "again")
+    assert contents(tmp_path / "again") == contents(full)
