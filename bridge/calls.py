@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ledger.model import Address
 
 _SELECTOR: Final = 4
-_OURS: Final = ("LedgerToken", "AccountFactory", "LedgerAccount")
+_OURS: Final = ("LedgerToken", "LedgerTokenDeferred", "AccountFactory", "LedgerAccount")
 
 
 def ask(

@@ -24,6 +24,9 @@ from bridge.live_accounts import (
     read_owner,
 )
 from bridge.live_operators import accept_operator, read_operator, transfer_operator
+from bridge.proof_anchors import check_on_chain
+from bridge.proof_checks import check_proof
+from bridge.proving import prove_entry
 from bridge.replay import replay
 from bridge.verify import verify
 from ledger import Hash32, Ledger
@@ -105,6 +108,10 @@ def it_goes_live(book: Ledger, chain: Chain, token: Address, signer: Signer, own
     state = read_operator(book, chain)
     assert (state.operator, state.pending) == (None, None)
     assert [it.operator for it in deploy(book, chain, signer).tokens] == [None]
+    assert replay(book, chain, owner).entries == 0
+    entry = next(book.entries(None, 3))
+    proved = check_proof(prove_entry(book, entry.id))
+    assert check_on_chain(chain, proved, token).token == token
     again = finalize(book, chain, owner)
     assert (again.was_live, again.transaction, again.history) == (True, None, report.history)
 
