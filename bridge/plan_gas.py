@@ -49,6 +49,9 @@ _AFTER_TABLE: Final = 37
 # --- other transactions ---
 
 FINALIZE: Final = 14_802
+MORE_TO_REPLAY: Final = {"LedgerTokenDeferred/1": 2_354}
+MORE_TO_FINALIZE: Final = {"LedgerTokenDeferred/1": 2_212}
+"""By token version: to see first whether balances are deferred."""
 TRANSFER: Final = 2 * COLD_SLOT + LOG3 + 890
 """`transfer` of a plain ERC-20 (OpenZeppelin's): two balances read, one log, and the rest."""
 _FACTORY: Final = 2_353
@@ -87,8 +90,8 @@ def writes_of(pairs: Iterable[tuple[int, int]]) -> Writes:
     return Writes(changed, new, cleared, same)
 
 
-def replay_work(run: Run, entries: Sequence[Entry]) -> Work:
-    """Return what the transaction does that replays `run`, which is of `entries`."""
+def replay_work(run: Run, entries: Sequence[Entry], version: str = "LedgerToken/1") -> Work:
+    """Return what the transaction does that replays `run` of `entries` to a token of `version`."""
     data = run_calldata(run)
     balances, supply = _slots(entries)
     writes = writes_of(balances)
@@ -96,6 +99,7 @@ def replay_work(run: Run, entries: Sequence[Entry]) -> Work:
     accounts, is_first = len(balances), run.batch.number == 1
     compute = (
         CALL
+        + MORE_TO_REPLAY.get(version, 0)
         + RECORD * len(entries)
         + _scale_gas(entries, run.payload[1])
         + (ACCOUNT + COLD_SLOT) * accounts
@@ -203,11 +207,12 @@ def alone(zero_bytes: int, writes: Writes) -> Work:
     )
 
 
-def finalize_work(history: bytes, last_seq: int) -> Work:
+def finalize_work(history: bytes, last_seq: int, version: str = "LedgerToken/1") -> Work:
     """Return what `finalize` does: a flag is set, the operator becomes nobody."""
     data = encode_call("finalize(bytes32,uint64)", history, last_seq)
     zero = data.count(0)
-    return Work(zero, len(data) - zero, FINALIZE, changed=1, cleared=1)
+    compute = FINALIZE + MORE_TO_FINALIZE.get(version, 0)
+    return Work(zero, len(data) - zero, compute, changed=1, cleared=1)
 
 
 def factory_work() -> Work:

@@ -15,11 +15,13 @@ if TYPE_CHECKING:
 MAX: Final = 2**256 - 1
 
 
-def new_ledger(url: str, *symbols: str, decimals: int = 18) -> Ledger:
+def new_ledger(
+    url: str, *symbols: str, decimals: int = 18, version: str = "LedgerToken/1"
+) -> Ledger:
     """Make a ledger with these assets: the same addresses every time."""
     ledger = Ledger.create(url, ledger_id=LEDGER_ID, pepper=PEPPER, clock=steady_clock())
     for symbol in symbols or ("SCI",):
-        ledger.create_asset(symbol, f"{symbol} token", decimals)
+        ledger.create_asset(symbol, f"{symbol} token", decimals, token_version=version)
     return ledger
 
 

@@ -118,8 +118,9 @@ def mint(to: str, amount: int) -> Movement:
     return Movement("system", to, amount)
 
 
+@pytest.mark.parametrize("version", ["LedgerToken/1", "LedgerTokenDeferred/1"])
 def test_the_table_is_what_the_contract_takes(
-    sqlite_url: str, chain: Chain, signer: Signer
+    version: str, sqlite_url: str, chain: Chain, signer: Signer
 ) -> None:
     """Each constant, measured again by batches that differ in it alone: correct what differs."""
     samples = {
@@ -130,7 +131,7 @@ def test_the_table_is_what_the_contract_takes(
         "tens": [mint("a", 10), mint("a", 7)],
         "scaled": [mint("a", 10)],
     }
-    with new_ledger(sqlite_url) as ledger:
+    with new_ledger(sqlite_url, version=version) as ledger:
         ledger.create_account("a", 0)
         ledger.create_account("b", 0)
         for movements in samples.values():
@@ -152,17 +153,22 @@ def test_the_table_is_what_the_contract_takes(
     assert used == [run.gas for run in runs]
 
 
-def test_finalizing_takes_what_was_planned(sqlite_url: str, chain: Chain, signer: Signer) -> None:
-    with HISTORIES["tiny_batches"](sqlite_url) as ledger:
-        deploy(ledger, chain, signer)
+@pytest.mark.parametrize("version", ["LedgerToken/1", "LedgerTokenDeferred/1"])
+def test_finalizing_takes_what_was_planned(
+    version: str, sqlite_url: str, chain: Chain, signer: Signer
+) -> None:
+    with new_ledger(sqlite_url, version=version) as ledger:
+        ledger.create_account("a", 5)
+        ledger.seal()
+        deployed = deploy(ledger, chain, signer)
         replay(ledger, chain, signer)
         made = plan(ledger)
-        asset = replace(ledger.asset(), operator=signer.address)
-        token = token_creation(ledger.identity.ledger_id, asset).address
         end = runs_of(ledger)[-1][0].after
     data = encode_call("finalize(bytes32,uint64)", end.history, end.last_seq)
-    signed = chain.transact(signer, token, data, gas=200_000)
-    assert near(made.today.finalize.gas, chain.send_and_wait(signed, "finalize").gas_used)
+    signed = chain.transact(signer, deployed.tokens[0].address, data, gas=200_000)
+    used = chain.send_and_wait(signed, "finalize").gas_used
+    assert made.today.finalize.gas == used
+    assert near(made.today.deploy.gas, deployed.gas_used)
 
 
 def test_a_transfer_alone_takes_what_a_plain_token_takes(sqlite_url: str, anvil: Node) -> None:
