@@ -263,7 +263,7 @@ class Chain(JsonRpc):
         try:
             self.call(to, data, sender=sender)
         except RpcError as error:
-            return bool(error.revert)
+            return is_revert(error)
         return False
 
     def send(self, signed: SignedTransaction) -> None:

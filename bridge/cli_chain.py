@@ -9,6 +9,7 @@ import click
 from bridge.console import PATH, bars, connected, fields_json, rpc_options
 from bridge.demo import run_demo
 from bridge.deploy import deploy
+from bridge.sending_options import Teller, fee_options
 from bridge.signing import key_options
 from ledger.console import (
     Database,
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bridge.deploy import DeployReport
+    from bridge.fees import FeePolicy
+    from bridge.patience import Patience
     from bridge.signing import Key
     from ledger.model import Address
 
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
     help="Deploy to a public chain although the key that may claim every derived balance "
     "lies in this database.",
 )
+@fee_options
 @rpc_options
 @key_options
 @database_option
@@ -47,6 +51,8 @@ if TYPE_CHECKING:
 def chain_deploy(
     *,
     allow_own_registrar: bool,
+    fees: FeePolicy,
+    patience: Patience,
     rpc: str,
     chain_id: int | None,
     key: Key,
@@ -66,7 +72,14 @@ def chain_deploy(
     ):
         signer = key.signer()
         report = deploy(
-            ledger, chain, signer, allow_own_registrar=allow_own_registrar, progress=progress
+            ledger,
+            chain,
+            signer,
+            allow_own_registrar=allow_own_registrar,
+            fees=fees,
+            patience=patience,
+            progress=progress,
+            say=Teller(),
         )
     contracts = (report.factory, *report.tokens)
     done = "deployed: " + ", ".join(f"{it.name} {it.address}" for it in contracts)

@@ -12,15 +12,21 @@ from typing import TYPE_CHECKING
 from bridge.artifacts import Creation, factory_creation, token_creation
 from bridge.errors import ChainError, CustodyError, ForeignContractError
 from bridge.keys import PUBLIC_ADDRESSES, TEST_ADDRESS
+from bridge.outbox import Subject
 from bridge.progress import Progress, ReportProgress, ignore
 from bridge.proxy import ensure_deployment_proxy
+from bridge.sending import Sender
 from bridge.tokens import check_operators, on_chain, read_token
 from ledger.addresses import DEPLOYMENT_PROXY
 from ledger.errors import NotFoundError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bridge.chain import Chain
+    from bridge.fees import FeePolicy
     from bridge.keys import TransactionSigner
+    from bridge.patience import Patience
     from ledger import Asset, Ledger
     from ledger.model import Address
 
@@ -62,14 +68,18 @@ def deploy(
     signer: TransactionSigner,
     *,
     allow_own_registrar: bool = False,
+    fees: FeePolicy | None = None,
+    patience: Patience | None = None,
     progress: ReportProgress = ignore,
+    say: Callable[[str], None] | None = None,
 ) -> DeployReport:
-    """Deploy what is not there yet.
+    """Deploy what is not there yet; `fees`, `patience` and `say` are as for `replay`.
 
     An asset without an operator gets `signer` as its, for good, once its token is there. The public
     test key is never stored: it stands in, on local test chains only (`tokens.on_chain`).
 
     Raises:
+        BusyError: another process sends with this key from this database.
         CustodyError: the chain is not a local test chain, and an operator, a registrar or `signer`
             is a public test key; or derived accounts have the ledger's own key as registrar,
             unless `allow_own_registrar` says that this is wanted.
@@ -80,33 +90,45 @@ def deploy(
     check_operators(chain, assets, signer)
     if not chain.is_local_test:
         check_custody(ledger, allow_own=allow_own_registrar)
-    ensure_deployment_proxy(chain, signer)
-    factory = _create(chain, signer, "AccountFactory", factory_creation())
-    _check_code(chain, factory, factory_creation())
-    tokens: list[Deployment] = []
-    for done, asset in enumerate(assets):
-        progress(Progress("contracts", done, len(assets)))
-        tokens.append(_deploy_token(ledger, chain, signer, asset))
-    progress(Progress("contracts", len(assets), len(assets)))
-    return DeployReport(chain.chain_id, signer.address, factory, tuple(tokens))
+    for asset in assets:
+        owned = _owned(chain, signer, asset)
+        address = token_creation(ledger.identity.ledger_id, owned).address
+        _check_nobody_there(ledger, owned, address)
+    with Sender(ledger, chain, signer, fees=fees, patience=patience, say=say) as sender:
+        sender.settle()
+        ensure_deployment_proxy(chain, signer)
+        factory = _create(sender, "AccountFactory", factory_creation(), Subject())
+        _check_code(chain, factory, factory_creation())
+        tokens: list[Deployment] = []
+        for done, asset in enumerate(assets):
+            progress(Progress("contracts", done, len(assets)))
+            tokens.append(_deploy_token(ledger, sender, signer, asset))
+        progress(Progress("contracts", len(assets), len(assets)))
+        return DeployReport(chain.chain_id, signer.address, factory, tuple(tokens))
 
 
 def _deploy_token(
-    ledger: Ledger, chain: Chain, signer: TransactionSigner, asset: Asset
+    ledger: Ledger, sender: Sender, signer: TransactionSigner, asset: Asset
 ) -> Deployment:
     """Deploy the token of `asset`; its operator is stored after that, if it had none."""
+    chain = sender.chain
     is_new_operator = asset.operator is None and not signer.is_public
-    own = replace(asset, operator=signer.address)
-    owned = own if is_new_operator else on_chain(chain, asset)
+    owned = _owned(chain, signer, asset)
     creation = token_creation(ledger.identity.ledger_id, owned)
-    _check_nobody_there(ledger, owned, creation.address)
-    token = _create(chain, signer, owned.symbol, creation)
+    token = _create(sender, owned.symbol, creation, Subject(asset.number))
     found = read_token(chain, ledger.identity, owned, chain.block())
     if is_new_operator:
         ledger.set_operator(asset.symbol, signer.address)
     stands_in = asset.operator is None and not is_new_operator
     operator = None if found.live else found.operator  # who it is now: it may have changed hands
     return replace(token, operator=operator, stands_in=stands_in and operator == TEST_ADDRESS)
+
+
+def _owned(chain: Chain, signer: TransactionSigner, asset: Asset) -> Asset:
+    """Return `asset` with the operator that its token on `chain` has, or will have."""
+    if asset.operator is None and not signer.is_public:
+        return replace(asset, operator=signer.address)
+    return on_chain(chain, asset)
 
 
 def _check_nobody_there(ledger: Ledger, asset: Asset, token: Address) -> None:
@@ -149,15 +171,15 @@ def check_custody(ledger: Ledger, *, allow_own: bool) -> None:
             )
 
 
-def _create(chain: Chain, signer: TransactionSigner, name: str, creation: Creation) -> Deployment:
+def _create(sender: Sender, name: str, creation: Creation, subject: Subject) -> Deployment:
     """Deploy `creation` through the proxy, unless something is at its address."""
+    chain = sender.chain
     if chain.code(creation.address, chain.block()):
         return Deployment(name, creation.address, is_new=False, gas_used=0)
-    data = creation.salt + creation.code
-    gas = chain.estimate_gas(signer.address, DEPLOYMENT_PROXY, data)
-    signed = chain.transact(signer, DEPLOYMENT_PROXY, data, gas=gas + gas // 10)
     try:
-        receipt = chain.send_and_wait(signed, f"deploying {name}")
+        receipt = sender.send(
+            "deploy", DEPLOYMENT_PROXY, creation.salt + creation.code, subject=subject
+        )
     except ChainError:
         # Somebody may have been quicker; then the proxy's CREATE2 fails, and all is well.
         if chain.code(creation.address, chain.block()):

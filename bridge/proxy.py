@@ -64,8 +64,9 @@ def ensure_deployment_proxy(chain: Chain, signer: TransactionSigner) -> bool:
 
 
 def _broadcast(chain: Chain, signer: TransactionSigner) -> None:
-    """Fund the proxy's sender and broadcast its transaction."""
-    funds = chain.transact(signer, _PROXY_SENDER, gas=21_000, value=_PROXY_FUNDS)
-    chain.send_and_wait(funds, "funding the sender of the deployment proxy")
+    """Fund the proxy's sender, if nobody has yet, and broadcast its transaction."""
+    if chain.balance(_PROXY_SENDER) < _PROXY_FUNDS:
+        funds = chain.transact(signer, _PROXY_SENDER, gas=21_000, value=_PROXY_FUNDS)
+        chain.send_and_wait(funds, "funding the sender of the deployment proxy")
     hash_ = chain.request("eth_sendRawTransaction", "0x" + _PROXY_TRANSACTION.hex())
     chain.wait(Hash32.parse(hash_))

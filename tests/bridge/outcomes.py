@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 QUICK: Final = Patience(replace_after=0.3, give_up_after=20.0, silence=0.3, lag=0.3)
 """For nodes that are on this machine and lie on purpose."""
 
+BRIEF: Final = Patience(replace_after=20.0, give_up_after=20.0, silence=0.0, lag=0.3)
+"""For a node that does not come back."""
+
 
 def statuses(ledger: Ledger, purpose: str = "replay") -> list[str]:
     """Return what the outbox says, in the order of signing; a block is a block, however safe."""

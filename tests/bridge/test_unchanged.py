@@ -20,7 +20,7 @@ from bridge.verify import verify
 from ledger import Ledger
 from tests.bridge.histories import fund, small_ledger
 from tests.bridge.interference import forward, result, server
-from tests.bridge.outcomes import QUICK
+from tests.bridge.outcomes import BRIEF
 from tests.ledger.support import dump, unchanged
 
 if TYPE_CHECKING:
@@ -46,8 +46,8 @@ def works(owner: Signer, chain: Chain) -> dict[str, Work]:
     """Return what the bridge does with a chain."""
     fund(chain, owner)
     return {
-        "deploy": partial(deploy, signer=owner),
-        "replay": partial(replay, signer=owner, patience=QUICK),
+        "deploy": partial(deploy, signer=owner, patience=BRIEF),
+        "replay": partial(replay, signer=owner, patience=BRIEF),
         "verify": verify,
         "expected heads": lambda ledger, through: read_expected(ledger, [through.name], None),
     }
@@ -97,11 +97,11 @@ def test_a_chain_with_something_else_in_its_place(
     code: str,
     tmp_path: Path,
 ) -> None:
+    with Ledger.create(f"sqlite:///{tmp_path / 'other.db'}") as other:  # the factory is there then
+        other.create_asset("SCI", "SCI token", 18)
+        [token] = deploy(other, chain, signer).tokens
     there = "0x6001600055"
     if code == "another ledger's token":
-        with Ledger.create(f"sqlite:///{tmp_path / 'other.db'}") as other:
-            other.create_asset("SCI", "SCI token", 18)
-            [token] = deploy(other, chain, signer).tokens
         there = "0x" + chain.code(token.address, chain.block()).hex()
     books.set_operator("SCI", owner.address)
     asset = on_chain(chain, books.asset("SCI"))
@@ -127,9 +127,9 @@ class Attempt:
     done: bool = False
 
 
-def attempts(ledger: Ledger, url: str, node: Node, work: Work) -> Iterator[Attempt]:
+def attempts(ledger: Ledger, url: str, node: Node, work: Work, step: int = 1) -> Iterator[Attempt]:
     """Do `work` through nodes that live longer and longer, until one lives long enough."""
-    for life in count(1):
+    for life in count(1, step):
         before = dump(url)
         attempt = Attempt(before, before)
         with server(partial(_answer, attempt, node, life)) as between:
@@ -172,10 +172,11 @@ def test_a_node_that_stops_while_it_is_read(
 def test_a_node_that_stops_during_deployment(
     book: Ledger, sqlite_url: str, anvil: Node, chain: Chain, works: dict[str, Work]
 ) -> None:
-    """Nothing is stored but the operator of a token that is on the chain."""
+    """Nothing is stored but the outbox, and the operator of a token that is on the chain."""
     snapshot = chain.request("evm_snapshot")
     stored: list[str] = []
-    for attempt in attempts(book, sqlite_url, anvil, works["deploy"]):
+    for attempt in attempts(book, sqlite_url, anvil, works["deploy"], step=3):
+        del attempt.before["token_submissions"], attempt.after["token_submissions"]
         known = [asset for asset in book.assets() if asset.operator]
         if len(known) == len(stored):
             assert attempt.after == attempt.before
@@ -186,6 +187,8 @@ def test_a_node_that_stops_during_deployment(
             assert attempt.after == attempt.before
         stored = [asset.symbol for asset in known]
         snapshot = go_back(chain, snapshot)
+        with book.connection() as connection:
+            connection.exec_driver_sql("DELETE FROM token_submissions")
     assert stored == ["SCI", "GOLD"]
 
 
@@ -195,14 +198,13 @@ def test_a_node_that_stops_during_replay(
     """Nothing changes but the outbox, where a transaction is stored before it is sent."""
     works["deploy"](book, chain)
     snapshot = chain.request("evm_snapshot")
-    sent = []
-    for attempt in attempts(book, sqlite_url, anvil, works["replay"]):
-        sent.append(attempt.sent)
-        stored = len(attempt.after["token_submissions"])
-        assert attempt.sent <= stored <= attempt.sent + 1
+    stored = []
+    for attempt in attempts(book, sqlite_url, anvil, works["replay"], step=5):
+        stored.append(len(attempt.after["token_submissions"]))
+        assert stored[-1] or not attempt.sent
         del attempt.before["token_submissions"], attempt.after["token_submissions"]
         assert attempt.after == attempt.before
         snapshot = go_back(chain, snapshot)
         with book.connection() as connection:
             connection.exec_driver_sql("DELETE FROM token_submissions")
-    assert set(sent) == {0, 1, 2, 3, 4}
+    assert set(stored) == {0, 1, 2, 3, 4}
