@@ -136,7 +136,8 @@ def _plan_text(made: Plan, price: int) -> str:
 def _asset_text(asset: AssetPlan) -> str:
     """Return what there is of an asset."""
     entries = f"{asset.entries:,} {'entry' if asset.entries == 1 else 'entries'}"
-    return f"{asset.symbol}: {entries} in {counted(asset.batches, 'batch', 'batches')}"
+    how = ", balances deferred" if asset.deferred else ""
+    return f"{asset.symbol}: {entries} in {counted(asset.batches, 'batch', 'batches')}{how}"
 
 
 def _rows(totals: Sequence[PlanTotal], price: int, entries: int = 0) -> list[_Row]:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 VERSIONS: Final = frozenset({"LedgerTokenDeferred/1"})
 """Token versions that can defer balances."""
 
+WORTH: Final = 0.9
+"""A deferral checks less (docs/deferred.md), so it has to save a tenth of the gas."""
+
 LIMIT: Final = 2**254 - 1
 """The most that the entries of a deferral may move in all, and the greatest supply."""
 

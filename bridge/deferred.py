@@ -14,6 +14,7 @@ from bridge.codec import decode_result, encode_call
 from bridge.deferral import (
     LIMIT,
     VERSIONS,
+    WORTH,
     Announcement,
     announce,
     batch_gas,
@@ -48,9 +49,6 @@ auto: deferred where the token can, at least two batches wait, and it saves a te
 
 DEFERRAL_PURPOSES: Final = ("defer", "settle")
 """What the outbox says of the transactions here."""
-
-_WORTH: Final = 0.9
-"""A deferral checks less (docs/deferred.md), so it has to save a tenth."""
 
 _DEFERRAL: Final = "deferral()"
 _TYPES: Final = (*["bytes32"] * 3, *["uint256"] * 2, "address", "uint64", "uint64")
@@ -259,7 +257,7 @@ class Deferral:
         self._check_balances(held, final_seq)
         ours = announce(history, final_seq, rows_between(before, held))
         deferred += settling_gas(ours.rows)
-        return _Plan(ours, deferred < _WORTH * exact, _obstacle(volume, before, held))
+        return _Plan(ours, deferred < WORTH * exact, _obstacle(volume, before, held))
 
     def _check_balances(self, held: dict[Address, int], seq: int) -> None:
         """Raise CorruptError unless the balances that entries come to are those stored."""

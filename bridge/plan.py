@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from bridge.batches import (
@@ -20,6 +21,7 @@ from bridge.batches import (
     start,
     weigh,
 )
+from bridge.plan_deferral import planned_deferrals
 from bridge.plan_gas import (
     TRANSFER_BYTES,
     RuleLimits,
@@ -41,7 +43,8 @@ from ledger.ids import first_head
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from bridge.batches import Position
+    from bridge.batches import Position, Run
+    from bridge.plan_deferral import PlannedCall
     from ledger import Entry, Ledger
 
 BLOCK_GAS: Final = 60_000_000
@@ -50,7 +53,7 @@ BLOCK_GAS: Final = 60_000_000
 
 @dataclass(frozen=True, slots=True)
 class PlannedRun:
-    """One `replay` to come."""
+    """One `replay` to come, or another transaction of a deferral."""
 
     symbol: str
     first_seq: int
@@ -101,6 +104,8 @@ class AssetPlan:
     """Entries that are in no seal yet."""
     batches: int
     """Sealed ones, and those that the rest would make."""
+    deferred: bool = False
+    """Whether `replay` defers its balances, because it pays (docs/deferred.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +161,7 @@ class _Runs(NamedTuple):
     counts: tuple[int, ...]
     at: Position
     works: tuple[Work, ...]
+    runs: tuple[Run, ...]
     end: Position
 
 
@@ -176,17 +182,23 @@ class _Course:
 
     def take(self, symbol: str, made: _Runs) -> None:
         """Add the runs of one batch."""
-        last = made.at.last_seq
-        for count, work in zip(made.counts, made.works, strict=True):
-            first, last = last + 1, last + count
-            gas = work.price(self.rules)
-            self.gas[symbol].append(gas)
-            self.runs[symbol].append(
-                PlannedRun(
-                    symbol, first, last, work.calldata_bytes, gas.needed, gas.used, gas.state
-                )
-            )
+        for run, work in zip(made.runs, made.works, strict=True):
+            self._add(symbol, run.batch.first_seq, run.batch.last_seq, work)
         self.ends[symbol] = made.end
+
+    def defer(self, symbol: str, calls: Iterable[PlannedCall]) -> None:
+        """Put the transactions of a deferral in the place of the runs of an asset."""
+        self.gas[symbol], self.runs[symbol] = [], []
+        for call in calls:
+            self._add(symbol, call.first_seq, call.last_seq, call.work)
+
+    def _add(self, symbol: str, first: int, last: int, work: Work) -> None:
+        """Add a transaction."""
+        gas = work.price(self.rules)
+        self.gas[symbol].append(gas)
+        self.runs[symbol].append(
+            PlannedRun(symbol, first, last, work.calldata_bytes, gas.needed, gas.used, gas.state)
+        )
 
 
 class _Waiting:
@@ -226,6 +238,7 @@ class _Planner:
         self._alone: Counter[tuple[int, Writes]] = Counter()
         self._done = 0
         self._courses = [self._course(rules) for rules in (TODAY, PLANNED)]
+        self._deferrals = planned_deferrals(self._assets.values(), limits)
 
     def _course(self, rules: GasRules) -> _Course:
         """Return the start: contracts that have nothing."""
@@ -241,10 +254,11 @@ class _Planner:
         """Go through all entries once."""
         sealed = self._add_sealed()
         self._add_unsealed(sealed)
+        deferred = self._defer()
         today, planned = (self._forecast(course) for course in self._courses)
         assets = tuple(
-            AssetPlan(symbol, head, head - sealed[symbol], self._batches[symbol])
-            for symbol, head in self._heads.items()
+            AssetPlan(it, head, head - sealed[it], self._batches[it], it in deferred)
+            for it, head in self._heads.items()
         )
         return Plan(self._limits, self._block_gas, assets, today, planned)
 
@@ -283,23 +297,37 @@ class _Planner:
             at = course.ends[symbol]
             if made is None or (made.counts, made.at) != (counts, at):
                 made = self._make(symbol, entries, counts, at)
+            if course.rules is TODAY and symbol in self._deferrals:
+                self._deferrals[symbol].take(made.runs)
             course.take(symbol, made)
         self._batches[symbol] += 1
         self._alone.update(map(transfer_work, entries))
         self._done += len(entries)
         self._progress(Progress("entries", self._done, sum(self._heads.values())))
 
+    def _defer(self) -> set[str]:
+        """Defer the balances of each asset where `replay` would; return which."""
+        chosen = {
+            symbol: deferral
+            for symbol, deferral in self._deferrals.items()
+            if self._batches[symbol] > 1 and deferral.pays(self._courses[0].gas[symbol])
+        }
+        for (symbol, deferral), course in product(chosen.items(), self._courses):
+            course.defer(symbol, deferral.calls())
+        return set(chosen)
+
     def _make(
         self, symbol: str, entries: Sequence[Entry], counts: tuple[int, ...], at: Position
     ) -> _Runs:
         """Return the runs of one batch, each counted."""
-        taken, here, works = 0, at, []
+        taken, here, works, runs = 0, at, [], []
         for count in counts:
             part = entries[taken : taken + count]
             run = make_run(self._identity.domain, self._assets[symbol].id, part, here)
-            works.append(replay_work(run, part, self._assets[symbol].token_version))
+            runs.append(run)
+            works.append(replay_work(run, part))
             taken, here = taken + count, run.after
-        return _Runs(counts, at, tuple(works), here)
+        return _Runs(counts, at, tuple(works), tuple(runs), here)
 
     # --- sums ---
 
@@ -312,10 +340,7 @@ class _Planner:
             factory_work(),
             *(token_work(self._identity, it) for it in self._assets.values()),
         ]
-        finalized = [
-            finalize_work(end.history, end.last_seq, self._assets[symbol].token_version)
-            for symbol, end in course.ends.items()
-        ]
+        finalized = [finalize_work(end.history, end.last_seq) for end in course.ends.values()]
         return Forecast(
             rules=course.rules,
             runs=runs,

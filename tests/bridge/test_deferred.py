@@ -13,6 +13,7 @@ from bridge.deferred import read_standing
 from bridge.deploy import deploy
 from bridge.dry_run import preview
 from bridge.errors import ForeignHistoryError
+from bridge.plan import plan
 from bridge.replay import replay
 from bridge.tokens import read_balances, read_batches, read_token
 from bridge.verify import verify
@@ -358,3 +359,26 @@ def test_verify_says_what_is_not_settled(long: Ledger, chain: Chain, signer: Sig
         assert report.assets[0].balances == 0
     replay(long, chain, signer)
     assert verify(long, chain).agree
+
+
+# --- what is planned without a chain ---
+
+
+@pytest.mark.parametrize("limits", [Limits(), FEW])
+def test_a_plan_says_what_a_deferral_takes(
+    long: Ledger, any_chain: Chain, signer: Signer, limits: Limits
+) -> None:
+    expected = plan(long, limits=limits)
+    assert [it.deferred for it in expected.assets] == [True]
+    deploy(long, any_chain, signer)
+    nonce = any_chain.next_nonce(signer.address)
+    report = replay(long, any_chain, signer, limits=limits)
+    assert any_chain.next_nonce(signer.address) - nonce == expected.today.replay.transactions
+    assert abs(expected.today.replay.gas - report.gas_used) < 0.03 * report.gas_used
+    assert expected.planned.replay.gas > expected.today.replay.gas
+
+
+def test_a_plan_of_a_short_history_is_exact(short: Ledger) -> None:
+    expected = plan(short)
+    assert [it.deferred for it in expected.assets] == [False]
+    assert expected.today.replay.transactions == 6

@@ -1,0 +1,129 @@
+"""What a deferral does, for a plan: its announcement, its batches, its settlement. Pure.
+
+As in `bridge.plan_gas`, the constants are what the compiled contract takes; a test measures them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from bridge.deferral import (
+    LIMIT,
+    WORTH,
+    Row,
+    announce,
+    can_defer,
+    changes,
+    rows_a_call,
+)
+from bridge.plan_gas import PAYLOAD_WORD, expansion, run_calldata
+from bridge.plan_rules import TODAY, Work
+from ledger.model import ZERO_HASH
+from ledger.payload import decode_payload
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from bridge.batches import Limits, Run
+    from bridge.deferral import Announcement
+    from bridge.plan_rules import Gas
+    from ledger.model import Address
+    from ledger.results import Asset
+
+BEGIN: Final = 26_700
+BATCH: Final = 27_220
+"""A call of `replay`: five slots read and written, `BatchReplayed`, the fingerprint."""
+RECORD: Final = 2_211
+ACCOUNT: Final = 350
+"""A row of the table: copied, and weighed."""
+SETTLE: Final = 16_190
+ROW: Final = 2_967
+"""A row of the settlement: committed, read and weighed."""
+LAST: Final = 9_000
+"""More for the call that ends it."""
+_BEGIN_SLOTS: Final = 4
+_END_SLOTS: Final = 7
+"""Slots that an announcement fills, and that the end of the deferral clears."""
+
+
+class PlannedCall(NamedTuple):
+    """One transaction of a deferral."""
+
+    first_seq: int
+    last_seq: int
+    """The entries that it is about."""
+    work: Work
+
+
+class PlannedDeferral:
+    """A deferral of all entries of an asset, onto a contract that has nothing yet."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._most = rows_a_call(limits.gas, limits.transaction_bytes)
+        self._calls: list[PlannedCall] = []
+        self._net: dict[Address, int] = {}
+        self._volume = 0
+        self._history = ZERO_HASH
+
+    def take(self, runs: Iterable[Run]) -> None:
+        """Add the next runs."""
+        for run in runs:
+            self._volume += changes(decode_payload(run.payload), self._net)
+            self._history = run.after.history
+            work = _batch_work(run, is_first=not self._calls)
+            self._calls.append(PlannedCall(run.batch.first_seq, run.batch.last_seq, work))
+
+    def pays(self, exact: Iterable[Gas]) -> bool:
+        """Tell whether `replay` will defer, if without a deferral the runs take `exact`."""
+        if self._volume > LIMIT:
+            return False
+        deferred = sum(it.work.price(TODAY).used for it in self.calls())
+        return deferred < WORTH * sum(it.used for it in exact)
+
+    def calls(self) -> Iterator[PlannedCall]:
+        """Yield every transaction, in order."""
+        first_seq, last_seq = self._calls[0].first_seq, self._calls[-1].last_seq
+        rows = (Row(account, 0, balance) for account, balance in self._net.items() if balance)
+        ours = announce(self._history, last_seq, rows)
+        begin = _with_calldata(ours.begin_call(), BEGIN, new=_BEGIN_SLOTS)
+        yield PlannedCall(first_seq, last_seq, begin)
+        yield from self._calls
+        for work in self._settling(ours):
+            yield PlannedCall(first_seq, last_seq, work)
+
+    def _settling(self, ours: Announcement) -> Iterator[Work]:
+        """Yield what each call of `settle` does."""
+        for call in ours.settle_calls(ours.settlement, self._most):
+            is_first, is_last = call.first == 0, call.first + call.rows == len(ours.rows)
+            yield _with_calldata(
+                call.data,
+                SETTLE + ROW * call.rows + LAST * is_last,
+                # The supply, the last account, what is left of fingerprint and settlement.
+                new=call.rows + is_first + (is_first and not is_last),
+                changed=(not is_first) + (0 if is_last else 2 + (not is_first)),
+                cleared=_END_SLOTS if is_last else 0,
+            )
+
+
+def planned_deferrals(assets: Iterable[Asset], limits: Limits) -> dict[str, PlannedDeferral]:
+    """Return an empty plan for each asset that can defer, by symbol."""
+    return {asset.symbol: PlannedDeferral(limits) for asset in assets if can_defer(asset)}
+
+
+def _batch_work(run: Run, *, is_first: bool) -> Work:
+    """Return what the transaction does that replays `run` in a deferral."""
+    payload = run.payload
+    accounts, records = int.from_bytes(payload[2:4], "big") - 1, len(decode_payload(payload))
+    words = -(-len(payload) // 32)
+    compute = BATCH + RECORD * records + ACCOUNT * accounts
+    compute += PAYLOAD_WORD * words + expansion(2 * (accounts + 1) + max(6 + words, 37))
+    new = (run.batch.number == 1) + 2 * is_first  # the counters; fingerprint and volume
+    return _with_calldata(run_calldata(run), compute, new=new, changed=5 - new)
+
+
+def _with_calldata(
+    data: bytes, compute: int, *, new: int = 0, changed: int = 0, cleared: int = 0
+) -> Work:
+    """Return the work of a call with `data`."""
+    zero = data.count(0)
+    return Work(zero, len(data) - zero, compute, changed=changed, new=new, cleared=cleared)
