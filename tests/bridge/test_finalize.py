@@ -28,7 +28,8 @@ from bridge.replay import replay
 from bridge.tokens import read_token
 from bridge.verify import verify
 from ledger import Address, ConflictError, Ledger, RefusedError, Rule
-from tests.bridge.histories import fund, seal_all
+from ledger.times import moment_of
+from tests.bridge.histories import FIRST_MOMENT, fund, seal_all
 from tests.bridge.lives import WALLET, holders, send, token_of
 from tests.ledger.support import attacker
 from tests.support.rpc_proxy import Dropped
@@ -178,8 +179,8 @@ def test_other_assets_are_not_in_the_way(mirrored: Ledger, chain: Chain, signer:
 # --- where it is worth something ---
 
 
-def test_on_a_public_chain(sqlite_url: str, public: Chain, owner: Signer, signer: Signer) -> None:
-    with Ledger.create(sqlite_url) as ledger:  # its registrar is the key in the database
+def test_on_a_public_chain(database_url: str, public: Chain, owner: Signer, signer: Signer) -> None:
+    with Ledger.create(database_url) as ledger:  # its registrar is the key in the database
         ledger.create_asset("SCI", "SCI token")
         ledger.create_account("alice", 10)
         ledger.seal()
@@ -292,6 +293,39 @@ def test_an_outcome_that_is_not_known(
         assert (report.was_live, report.closed) == (True, True)
         assert read_operator(mirrored, chain).operator is None
         assert verify(mirrored, chain).agree
+
+
+def test_a_chain_that_takes_it_back(book: Ledger, any_chain: Chain, signer: Signer) -> None:
+    """The asset stays closed while nobody can tell, and the next run makes the token live again."""
+    deploy(book, any_chain, signer)
+    replay(book, any_chain, signer)
+    before = any_chain.request("evm_snapshot")
+    assert not finalize(book, any_chain, signer, close=True).was_live
+    assert any_chain.request("evm_revert", before)
+    assert read_operator(book, any_chain).operator == signer.address
+    with pytest.raises(RefusedError, match="ASSET_CLOSED"):
+        book.mint("alice", 1)
+    assert finalize(book, any_chain, signer, close=True).closed
+    assert read_operator(book, any_chain).operator is None
+    assert verify(book, any_chain).agree
+
+
+def test_a_hold_that_is_due_is_released_with_the_next_posting(
+    sqlite_url: str, chain: Chain, signer: Signer
+) -> None:
+    now = [FIRST_MOMENT]
+    with Ledger.create(sqlite_url, clock=lambda: now[0]) as ledger:
+        ledger.create_asset("SCI", "SCI token")
+        ledger.create_account("alice", 10)
+        ledger.hold("alice", 3, expires_at=moment_of(FIRST_MOMENT + 10**6))
+        seal_all(ledger)
+        deploy(ledger, chain, signer)
+        replay(ledger, chain, signer)
+        now[0] += 10**9
+        assert kinds(ledger, chain, signer) == {ObstacleKind.HOLD_PENDING}
+        sealed(ledger)
+        replay(ledger, chain, signer)
+        assert finalize(ledger, chain, signer).last_seq == 2
 
 
 def test_live_by_another_way(mirrored: Ledger, chain: Chain, signer: Signer) -> None:
