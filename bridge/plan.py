@@ -21,7 +21,7 @@ from bridge.batches import (
     start,
     weigh,
 )
-from bridge.plan_deferral import planned_deferrals
+from bridge.plan_deferral import chosen, planned_deferrals
 from bridge.plan_gas import (
     TRANSFER_BYTES,
     RuleLimits,
@@ -254,7 +254,9 @@ class _Planner:
         """Go through all entries once."""
         sealed = self._add_sealed()
         self._add_unsealed(sealed)
-        deferred = self._defer()
+        deferred = chosen(self._deferrals, self._batches, self._courses[0].gas)
+        for (symbol, deferral), course in product(deferred.items(), self._courses):
+            course.defer(symbol, deferral.calls())
         today, planned = (self._forecast(course) for course in self._courses)
         assets = tuple(
             AssetPlan(it, head, head - sealed[it], self._batches[it], it in deferred)
@@ -304,17 +306,6 @@ class _Planner:
         self._alone.update(map(transfer_work, entries))
         self._done += len(entries)
         self._progress(Progress("entries", self._done, sum(self._heads.values())))
-
-    def _defer(self) -> set[str]:
-        """Defer the balances of each asset where `replay` would; return which."""
-        chosen = {
-            symbol: deferral
-            for symbol, deferral in self._deferrals.items()
-            if self._batches[symbol] > 1 and deferral.pays(self._courses[0].gas[symbol])
-        }
-        for (symbol, deferral), course in product(chosen.items(), self._courses):
-            course.defer(symbol, deferral.calls())
-        return set(chosen)
 
     def _make(
         self, symbol: str, entries: Sequence[Entry], counts: tuple[int, ...], at: Position

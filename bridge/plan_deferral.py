@@ -22,7 +22,7 @@ from ledger.model import ZERO_HASH
 from ledger.payload import decode_payload
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from bridge.batches import Limits, Run
     from bridge.deferral import Announcement
@@ -108,6 +108,19 @@ class PlannedDeferral:
 def planned_deferrals(assets: Iterable[Asset], limits: Limits) -> dict[str, PlannedDeferral]:
     """Return an empty plan for each asset that can defer, by symbol."""
     return {asset.symbol: PlannedDeferral(limits) for asset in assets if can_defer(asset)}
+
+
+def chosen(
+    deferrals: Mapping[str, PlannedDeferral],
+    batches: Mapping[str, int],
+    exact: Mapping[str, Iterable[Gas]],
+) -> dict[str, PlannedDeferral]:
+    """Return the deferrals that `replay` will choose over so many batches with `exact` gas."""
+    return {
+        symbol: deferral
+        for symbol, deferral in deferrals.items()
+        if batches[symbol] > 1 and deferral.pays(exact[symbol])
+    }
 
 
 def _batch_work(run: Run, *, is_first: bool) -> Work:

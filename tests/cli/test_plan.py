@@ -51,7 +51,9 @@ def test_costs_are_exact(stocked: Shell) -> None:
         assert sum(run["gas"] for run in rules["runs"]) == rules["replay"]["gas"]
     assert [rules["name"] for rules in made["rules"]] == ["today", "EIP-7976/8037"]
     assert (made["entries"], made["unsealed"], made["batches"]) == (2, 2, 1)
-    assert made["assets"] == [{"symbol": "SCI", "entries": 2, "unsealed": 2, "batches": 1}]
+    assert made["assets"] == [
+        {"symbol": "SCI", "entries": 2, "unsealed": 2, "batches": 1, "deferred": False}
+    ]
 
 
 def test_a_free_chain_costs_nothing(stocked: Shell) -> None:
