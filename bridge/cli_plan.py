@@ -153,7 +153,7 @@ def _rows(totals: Sequence[PlanTotal], price: int, entries: int = 0) -> list[_Ro
     if entries:
         rows.insert(1, ("  calldata bytes", [f"{it.calldata_bytes:,}" for it in totals]))
         rows.insert(-1, ("    an entry", [f"{_share(it, entries):,}" for it in gas]))
-        rows.insert(-1, ("  blocks, at least", [f"{it.blocks:,}" for it in totals]))
+        rows.insert(-1, ("  blocks they fill", [f"{it.blocks:,}" for it in totals]))
         rows.append(("    an entry", [_ether(_share(it, entries)) for it in costs]))
     return rows
 
