@@ -316,7 +316,7 @@ class _Planner:
             part = entries[taken : taken + count]
             run = make_run(self._identity.domain, self._assets[symbol].id, part, here)
             runs.append(run)
-            works.append(replay_work(run, part))
+            works.append(replay_work(run, part, self._assets[symbol].token_version))
             taken, here = taken + count, run.after
         return _Runs(counts, at, tuple(works), tuple(runs), here)
 
@@ -331,7 +331,10 @@ class _Planner:
             factory_work(),
             *(token_work(self._identity, it) for it in self._assets.values()),
         ]
-        finalized = [finalize_work(end.history, end.last_seq) for end in course.ends.values()]
+        finalized = [
+            finalize_work(end.history, end.last_seq, self._assets[symbol].token_version)
+            for symbol, end in course.ends.items()
+        ]
         return Forecast(
             rules=course.rules,
             runs=runs,
