@@ -9,6 +9,7 @@ import os
 import pty
 import re
 import shlex
+import signal
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,11 +23,13 @@ from bridge.errors import ObstacleKind
 from bridge.keys import TEST_ADDRESS
 from tests.cli.shell import PROGRAM
 from tests.ledger.support import unchanged
+from tests.support.rpc_proxy import Dropped, RpcProxy, honest
 
 if TYPE_CHECKING:
     from tests.cli.shell import Shell
     from tests.conftest import StartNode
     from tests.support.nodes import Node
+    from tests.support.rpc_proxy import Forward, Json
 
 PAGE = Path(__file__).parents[2] / "docs" / "live.md"
 Keystore = tuple[Path, Path, str]
@@ -126,6 +129,46 @@ def test_the_journal_ends_where_it_is_worth_something(
             assert stocked.fails(*words).startswith("ASSET_CLOSED: the asset is closed")
     assert stocked.run("chain", "verify", "--rpc", public.url).startswith("agree: 2 entries")
     assert "ok" in stocked.run("audit")
+
+
+@pytest.mark.parametrize("arrives", [True, False])
+def test_a_kill_while_it_is_sent(
+    stocked: Shell, folder: Path, keystore: Keystore, start_anvil: StartNode, *, arrives: bool
+) -> None:
+    """Whether the node had the transaction by then or not, the next run ends with a live token."""
+    file, password, address = keystore
+    public = start_anvil("--chain-id", "10")
+    public.rpc("anvil_setBalance", address, hex(10**18))
+    with contextlib.closing(RpcProxy(public)) as proxy:
+        sign = ["--rpc", proxy.url, "--keystore", str(file), "--password-file", str(password)]
+        own = "--allow-own-registrar"
+        for words in (["seal"], ["chain", "deploy", *sign, own], ["chain", "replay", *sign]):
+            stocked.run(*words)
+        finalize = ["chain", "finalize", "--yes", "--allow-unfinalized", own, *sign]
+        with subprocess.Popen(
+            [PROGRAM, *finalize],
+            cwd=folder,
+            env={**os.environ, "EVM_LEDGER_DATABASE": stocked.database},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        ) as process:
+
+            def behave(request: Json, forward: Forward) -> Json:
+                if request["method"] == "eth_sendRawTransaction":
+                    if arrives:
+                        forward(request)
+                    process.kill()
+                    process.wait()
+                    raise Dropped
+                return forward(request)
+
+            proxy.behave = behave
+            assert process.wait(60) == -signal.SIGKILL
+        proxy.behave = honest
+        assert stocked.fails("mint", "alice", "1").startswith("ASSET_CLOSED")
+        assert "SCI was live already on chain 10" in stocked.run(*finalize)
+        assert stocked.fails("mint", "alice", "1").startswith("ASSET_CLOSED")
+        assert stocked.run("chain", "verify", "--rpc", proxy.url).startswith("agree: 2 entries")
 
 
 # --- operators ---
