@@ -12,14 +12,23 @@ from bridge.deferral import LIMIT, Row, announce
 from bridge.deferred import read_standing
 from bridge.deploy import deploy
 from bridge.dry_run import preview
-from bridge.errors import ForeignHistoryError
+from bridge.errors import ForeignHistoryError, NotFinalizableError
+from bridge.live import finalize
 from bridge.plan import plan
 from bridge.replay import replay
 from bridge.tokens import read_balances, read_batches, read_token
 from bridge.verify import verify
 from ledger import CorruptError, FieldError, Ledger, Movement
 from ledger.model import Address, Hash32
-from tests.bridge.histories import LEDGER_ID, PEPPER, altered_copy, post, seal_all, steady_clock
+from tests.bridge.histories import (
+    LEDGER_ID,
+    PEPPER,
+    altered_copy,
+    fund,
+    post,
+    seal_all,
+    steady_clock,
+)
 from tests.bridge.outcomes import check_exact, statuses
 
 if TYPE_CHECKING:
@@ -353,12 +362,26 @@ def test_verify_says_what_is_not_settled(long: Ledger, chain: Chain, signer: Sig
     deploy(long, chain, signer)
     with pytest.raises(Stopped):
         replay(long, chain, signer, progress=stop_at(7))
-    for level in (1, 2):
+    for level in (1, 2, 3):
         report = verify(long, chain, level)
         assert [str(it.kind) for it in report.mismatches] == ["not-settled"]
         assert report.assets[0].balances == 0
     replay(long, chain, signer)
-    assert verify(long, chain).agree
+    assert verify(long, chain, 3).agree
+
+
+def test_only_a_settled_token_goes_live(long: Ledger, chain: Chain, owner: Signer) -> None:
+    fund(chain, owner)
+    deploy(long, chain, owner)
+    with pytest.raises(Stopped):
+        replay(long, chain, owner, progress=stop_at(7))
+    with pytest.raises(NotFinalizableError, match="not-settled"):
+        finalize(long, chain, owner)
+    assert not token_of(long, chain).live
+    replay(long, chain, owner)
+    finalize(long, chain, owner)
+    assert token_of(long, chain).live
+    assert verify(long, chain, 3).agree
 
 
 # --- what is planned without a chain ---
