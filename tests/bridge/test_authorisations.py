@@ -23,7 +23,13 @@ from bridge.authorisations import (
     with_signature,
     write_authorisation,
 )
-from bridge.claims import check_claim, prepare_claim, send_claim, sign_authorisation
+from bridge.claims import (
+    check_claim,
+    own_registrar,
+    prepare_claim,
+    send_claim,
+    sign_authorisation,
+)
 from bridge.errors import (
     AuthorisationError,
     BridgeError,
@@ -33,6 +39,8 @@ from bridge.errors import (
     RevertedError,
     TargetExistsError,
 )
+from bridge.export import export
+from bridge.imports import import_ledger
 from bridge.live_accounts import check_account, deploy_account, prepare_account
 from ledger import Address, Hash32, Ledger
 from ledger.formats import FACTORY
@@ -240,7 +248,7 @@ def test_each_field_that_is_missing_or_wrong_is_named(kind: str, field: str) -> 
         with pytest.raises(ExportFileError) as refused:
             parse(put(row, field, value))
         named = refused.value.field or ""
-        assert named.startswith(field) or named == field.split(".")[-1], value
+        assert named.startswith(field) or named == field.rsplit(".", maxsplit=1)[-1], value
 
 
 @pytest.mark.parametrize(("kind", "field"), [it for it in CASES if it[1] in ALTERED], ids=str)
@@ -409,6 +417,23 @@ def test_an_account_that_has_no_registrar(book: Ledger) -> None:
         prepare_claim(book, own, REGISTRAR.address, chain_id=31_337, deadline=1)
     with pytest.raises(AuthorisationError, match="its owner's own address"):
         prepare_account(book, own, REGISTRAR.address, chain_id=31_337, deadline=1)
+
+
+def test_an_export_is_enough_to_prepare_a_claim(book: Ledger, tmp_path: Path) -> None:
+    """Years later, the database is gone: an export has all but the registrar's key."""
+    folder = export(book, tmp_path / "export").path
+
+    def digests(ledger: Ledger) -> list[Hash32]:
+        to, chain_id = WALLET.address, 31_337
+        claim = prepare_claim(ledger, "alice", to, chain_id=chain_id, deadline=1)
+        account = prepare_account(ledger, "bob", to, chain_id=chain_id, deadline=1)
+        return [claim.digest, account.digest]
+
+    with import_ledger(folder, f"sqlite:///{tmp_path / 'copy.db'}") as copy:
+        assert digests(copy) == digests(book)
+        there = prepare_claim(copy, "alice", WALLET.address, chain_id=31_337, deadline=1)
+        with pytest.raises(AuthorisationError, match="is not this ledger's own key"):
+            own_registrar(copy, there)
 
 
 def test_a_token_without_an_address(book: Ledger) -> None:
