@@ -136,8 +136,12 @@ def _plan_text(made: Plan, price: int) -> str:
 def _asset_text(asset: AssetPlan) -> str:
     """Return what there is of an asset."""
     entries = f"{asset.entries:,} {'entry' if asset.entries == 1 else 'entries'}"
-    how = ", balances deferred" if asset.deferred else ""
-    return f"{asset.symbol}: {entries} in {counted(asset.batches, 'batch', 'batches')}{how}"
+    line = f"{asset.symbol}: {entries} in {counted(asset.batches, 'batch', 'batches')}"
+    if asset.deferred_gas is None:
+        return line
+    modes = (f"deferred {asset.deferred_gas:,} gas", f"exact {asset.exact_gas:,}")
+    taken, left = modes if asset.deferred else reversed(modes)
+    return f"{line}, balances {taken} ({left})"
 
 
 def _rows(totals: Sequence[PlanTotal], price: int, entries: int = 0) -> list[_Row]:

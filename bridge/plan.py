@@ -8,20 +8,18 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from dataclasses import dataclass
-from itertools import product
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from bridge.batches import (
     ETHEREUM,
     SMALLEST_GAS,
-    TRANSACTION_GAS_CAP,
     Limits,
     cut,
     make_run,
     start,
     weigh,
 )
-from bridge.plan_deferral import chosen, planned_deferrals
+from bridge.plan_deferral import planned_deferrals
 from bridge.plan_gas import (
     TRANSFER_BYTES,
     RuleLimits,
@@ -33,7 +31,7 @@ from bridge.plan_gas import (
     token_work,
     transfer_work,
 )
-from bridge.plan_rules import PLANNED, TODAY, Gas, GasRules, Work
+from bridge.plan_rules import PLANNED, TODAY, Gas, GasRules, Work, blocks_of
 from bridge.progress import Progress, ReportProgress, ignore
 from ledger.batches import cut as cut_seal
 from ledger.batches import units
@@ -104,8 +102,12 @@ class AssetPlan:
     """Entries that are in no seal yet."""
     batches: int
     """Sealed ones, and those that the rest would make."""
-    deferred: bool = False
-    """Whether `replay` defers its balances, because it pays (docs/deferred.md)."""
+    exact_gas: int
+    """By today's rules, with every record checked against the balances."""
+    deferred_gas: int | None
+    """The same with balances deferred; None if the token cannot (docs/deferred.md)."""
+    deferred: bool
+    """Whether `replay` defers them, because it pays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,15 +256,22 @@ class _Planner:
         """Go through all entries once."""
         sealed = self._add_sealed()
         self._add_unsealed(sealed)
-        deferred = chosen(self._deferrals, self._batches, self._courses[0].gas)
-        for (symbol, deferral), course in product(deferred.items(), self._courses):
-            course.defer(symbol, deferral.calls())
+        assets = tuple(self._choose(symbol, end) for symbol, end in sealed.items())
         today, planned = (self._forecast(course) for course in self._courses)
-        assets = tuple(
-            AssetPlan(it, head, head - sealed[it], self._batches[it], it in deferred)
-            for it, head in self._heads.items()
-        )
         return Plan(self._limits, self._block_gas, assets, today, planned)
+
+    def _choose(self, symbol: str, sealed: int) -> AssetPlan:
+        """Defer the balances of an asset if `replay` will; return what there is of it."""
+        batches, deferral = self._batches[symbol], self._deferrals.get(symbol)
+        exact = sum(gas.used for gas in self._courses[0].gas[symbol])
+        other = deferral.gas if deferral and batches else None
+        defers = deferral is not None and batches > 1 and deferral.pays(exact)
+        if deferral and defers:
+            for course in self._courses:
+                limits = None if course.rules is TODAY else course.limits
+                course.defer(symbol, deferral.calls(limits))
+        head = self._heads[symbol]
+        return AssetPlan(symbol, head, head - sealed, batches, exact, other, defers)
 
     def _add_sealed(self) -> dict[str, int]:
         """Add every sealed batch; return up to where each asset is sealed."""
@@ -376,19 +385,3 @@ class _Planner:
             state_gas=state,
             blocks=-(-max(in_block, state) // self._block_gas),
         )
-
-
-def blocks_of(gas: Iterable[Gas], block_gas: int) -> int:
-    """Return how many blocks transactions in this order need, if they had them to themselves.
-
-    A block takes a transaction only while it has room for all the gas that it must be given; the
-    two kinds of gas fill it each by itself (EIP-8037).
-    """
-    blocks = used = state = 0
-    for one in gas:
-        given = min(one.needed, TRANSACTION_GAS_CAP)
-        if not blocks or given > block_gas - used or one.needed > block_gas - state:
-            blocks, used, state = blocks + 1, 0, 0
-        used += one.in_block
-        state += one.state
-    return blocks

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from bridge.deferral import (
     LIMIT,
+    ROW_BYTES,
     WORTH,
     Row,
     announce,
@@ -17,16 +18,16 @@ from bridge.deferral import (
     rows_a_call,
 )
 from bridge.plan_gas import PAYLOAD_WORD, expansion, run_calldata
-from bridge.plan_rules import TODAY, Work
+from bridge.plan_rules import COLD_SLOT, NONZERO_BYTE, TODAY, Work
 from ledger.model import ZERO_HASH
 from ledger.payload import decode_payload
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
     from bridge.batches import Limits, Run
     from bridge.deferral import Announcement
-    from bridge.plan_rules import Gas
+    from bridge.plan_gas import RuleLimits
     from ledger.model import Address
     from ledger.results import Asset
 
@@ -73,54 +74,56 @@ class PlannedDeferral:
             work = _batch_work(run, is_first=not self._calls)
             self._calls.append(PlannedCall(run.batch.first_seq, run.batch.last_seq, work))
 
-    def pays(self, exact: Iterable[Gas]) -> bool:
-        """Tell whether `replay` will defer, if without a deferral the runs take `exact`."""
-        if self._volume > LIMIT:
-            return False
-        deferred = sum(it.work.price(TODAY).used for it in self.calls())
-        return deferred < WORTH * sum(it.used for it in exact)
+    @property
+    def gas(self) -> int:
+        """What it takes, by today's rules."""
+        return sum(call.work.price(TODAY).used for call in self.calls())
 
-    def calls(self) -> Iterator[PlannedCall]:
-        """Yield every transaction, in order."""
+    def pays(self, exact: int) -> bool:
+        """Tell whether `replay` will defer, if without a deferral the runs take `exact` gas."""
+        return self._volume <= LIMIT and self.gas < WORTH * exact
+
+    def calls(self, limits: RuleLimits | None = None) -> Iterator[PlannedCall]:
+        """Yield every transaction, in order; with `limits`, each settles what they allow too."""
         first_seq, last_seq = self._calls[0].first_seq, self._calls[-1].last_seq
         rows = (Row(account, 0, balance) for account, balance in self._net.items() if balance)
         ours = announce(self._history, last_seq, rows)
         begin = _with_calldata(ours.begin_call(), BEGIN, new=_BEGIN_SLOTS)
         yield PlannedCall(first_seq, last_seq, begin)
         yield from self._calls
-        for work in self._settling(ours):
+        most = self._most if limits is None else min(self._most, _rows_in(limits))
+        for work in _settling(ours, most):
             yield PlannedCall(first_seq, last_seq, work)
 
-    def _settling(self, ours: Announcement) -> Iterator[Work]:
-        """Yield what each call of `settle` does."""
-        for call in ours.settle_calls(ours.settlement, self._most):
-            is_first, is_last = call.first == 0, call.first + call.rows == len(ours.rows)
-            yield _with_calldata(
-                call.data,
-                SETTLE + ROW * call.rows + LAST * is_last,
-                # The supply, the last account, what is left of fingerprint and settlement.
-                new=call.rows + is_first + (is_first and not is_last),
-                changed=(not is_first) + (0 if is_last else 2 + (not is_first)),
-                cleared=_END_SLOTS if is_last else 0,
-            )
+
+def _rows_in(limits: RuleLimits) -> int:
+    """Return how many new balances a transaction surely settles by other rules than today's."""
+    rules = limits.rules
+    row = ROW + COLD_SLOT + rules.slot_new + NONZERO_BYTE * ROW_BYTES
+    slots = _END_SLOTS * (COLD_SLOT + rules.slot_new)
+    own = rules.base + SETTLE + LAST + slots + 3 * rules.slot_state
+    by_cap = (min(limits.limits.gas, limits.block_gas) - own) // row
+    by_block = (limits.block_gas - own) // (row + rules.slot_state)
+    return max(1, min(by_cap, by_block))
+
+
+def _settling(ours: Announcement, most: int) -> Iterator[Work]:
+    """Yield what each call of `settle` does, of at most so many rows."""
+    for call in ours.settle_calls(ours.settlement, most):
+        is_first, is_last = call.first == 0, call.first + call.rows == len(ours.rows)
+        yield _with_calldata(
+            call.data,
+            SETTLE + ROW * call.rows + LAST * is_last,
+            # The supply, the last account, what is left of fingerprint and settlement.
+            new=call.rows + is_first + (is_first and not is_last),
+            changed=(not is_first) + (0 if is_last else 2 + (not is_first)),
+            cleared=_END_SLOTS if is_last else 0,
+        )
 
 
 def planned_deferrals(assets: Iterable[Asset], limits: Limits) -> dict[str, PlannedDeferral]:
     """Return an empty plan for each asset that can defer, by symbol."""
     return {asset.symbol: PlannedDeferral(limits) for asset in assets if can_defer(asset)}
-
-
-def chosen(
-    deferrals: Mapping[str, PlannedDeferral],
-    batches: Mapping[str, int],
-    exact: Mapping[str, Iterable[Gas]],
-) -> dict[str, PlannedDeferral]:
-    """Return the deferrals that `replay` will choose over so many batches with `exact` gas."""
-    return {
-        symbol: deferral
-        for symbol, deferral in deferrals.items()
-        if batches[symbol] > 1 and deferral.pays(exact[symbol])
-    }
 
 
 def _batch_work(run: Run, *, is_first: bool) -> Work:

@@ -9,7 +9,10 @@ to 8037: 2780 and 8038 (both 2026-08-04) and 7778 (2026-07-10). They may still c
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 ZERO_BYTE: Final = 4
 NONZERO_BYTE: Final = 16
@@ -19,6 +22,8 @@ WARM: Final = 100
 """The first and any other use of a storage slot in a transaction (EIP-2929; 8038 keeps both)."""
 LOG3: Final = 375 + 3 * 375 + 8 * 32
 """A log with three topics and 32 bytes of data: the floor of a genuine `Transfer`."""
+GAS_CAP: Final = 2**24
+"""The most gas that a transaction may have (EIP-7825); state gas is not counted (EIP-8037)."""
 MAX_REFUND: Final = 5
 """At most a fifth of a transaction's gas is refunded (EIP-3529)."""
 
@@ -175,3 +180,19 @@ class Gas:
         if self.kept:
             return self.capped
         return self.used - self.state
+
+
+def blocks_of(gas: Iterable[Gas], block_gas: int) -> int:
+    """Return how many blocks transactions in this order need, if they had them to themselves.
+
+    A block takes a transaction only while it has room for all the gas that it must be given; the
+    two kinds of gas fill it each by itself (EIP-8037).
+    """
+    blocks = used = state = 0
+    for one in gas:
+        given = min(one.needed, GAS_CAP)
+        if not blocks or given > block_gas - used or one.needed > block_gas - state:
+            blocks, used, state = blocks + 1, 0, 0
+        used += one.in_block
+        state += one.state
+    return blocks

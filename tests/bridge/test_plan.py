@@ -18,9 +18,10 @@ from bridge.codec import encode_call
 from bridge.deploy import deploy
 from bridge.export import export
 from bridge.opened import open_export
-from bridge.plan import PlanTotal, blocks_of, plan
+from bridge.plan import PlanTotal, plan
+from bridge.plan_deferral import PlannedDeferral
 from bridge.plan_gas import RuleLimits, alone, most_gas, replay_work, transfer_work
-from bridge.plan_rules import PLANNED, TODAY, Gas, Work
+from bridge.plan_rules import PLANNED, TODAY, Gas, Work, blocks_of
 from bridge.proxy import ensure_deployment_proxy
 from bridge.replay import replay
 from ledger import FieldError, Ledger, Movement
@@ -415,6 +416,26 @@ def test_what_fits_in_a_sealed_batch_fits_in_a_transaction() -> None:
     assert 14_500_000 < needed <= MAX_GAS < 2**24
     assert list(cut(whole)) == [len(whole)]
     assert sum(cut(whole, RuleLimits(Limits(), PLANNED, 60_000_000))) == len(whole)
+
+
+def test_a_settlement_fits_in_a_block_by_the_rules_to_come() -> None:
+    """Of 580 new balances, which today's cap allows, the state gas alone would fill a block."""
+    books, deferral, at = _Books(0), PlannedDeferral(Limits()), start(_HASH)
+    for number in range(1_500):
+        books.add(0, 1 + number, 7)
+    for first in range(0, 1_500, 500):
+        run = make_run(_HASH, _HASH, books.entries[first : first + 500], at)
+        deferral.take([run])
+        at = run.after
+    limits = RuleLimits(Limits(), PLANNED, 60_000_000)
+    today, planned = list(deferral.calls()), list(deferral.calls(limits))
+    assert (len(today), len(planned)) == (1 + 3 + 3, 1 + 3 + 3)
+    assert max(call.work.price(PLANNED).needed for call in today) > 60_000_000
+    for call in planned:
+        gas = call.work.price(PLANNED)
+        assert gas.needed <= 60_000_000
+        assert gas.capped <= 2**24
+    assert deferral.gas == sum(call.work.price(TODAY).used for call in today)
 
 
 # --- sums ---

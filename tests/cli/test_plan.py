@@ -52,7 +52,15 @@ def test_costs_are_exact(stocked: Shell) -> None:
     assert [rules["name"] for rules in made["rules"]] == ["today", "EIP-7976/8037"]
     assert (made["entries"], made["unsealed"], made["batches"]) == (2, 2, 1)
     assert made["assets"] == [
-        {"symbol": "SCI", "entries": 2, "unsealed": 2, "batches": 1, "deferred": False}
+        {
+            "symbol": "SCI",
+            "entries": 2,
+            "unsealed": 2,
+            "batches": 1,
+            "exact_gas": made["rules"][0]["replay"]["gas"],
+            "deferred_gas": None,
+            "deferred": False,
+        }
     ]
 
 
