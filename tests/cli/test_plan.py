@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import random
 import re
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from ledger import Movement
+from ledger import Ledger, Movement
 from tests.bridge.histories import post
 from tests.bridge.planning import new_ledger, open_accounts
 
@@ -137,3 +138,24 @@ def test_the_page_shows_what_the_command_prints(shell: Shell) -> None:
     shown = re.search(r"```sh\nevm-ledger (.*)\n```\n\n```text\n(.*?)```", page, re.DOTALL)
     assert shown is not None
     assert shell.run(*shown[1].split()) == shown[2]
+
+
+def test_both_modes_are_named_where_there_are_two(shell: Shell) -> None:
+    """Of a token that can defer balances: what replay will do, and in parentheses the other."""
+    with new_ledger(shell.database, "PTS", decimals=2, version="LedgerTokenDeferred/1") as ledger:
+        open_accounts(ledger, 300, 500_00)
+        ledger.seal()
+    one = shell.json(*PLAN, "1")["assets"][0]
+    line = shell.run(*PLAN, "1").splitlines()[0]
+    modes = f"exact {one['exact_gas']:,} (deferred {one['deferred_gas']:,} gas)"
+    assert line == f"PTS: 300 entries in 1 batch, balances {modes}"
+    with Ledger.open(shell.database) as ledger:
+        for amount in range(1, 5):
+            names = [f"a{number}" for number in range(300)]
+            post(ledger, *(Movement(a, b, amount) for a, b in pairwise(names)))
+            ledger.seal()
+    one = shell.json(*PLAN, "1")["assets"][0]
+    assert one["deferred_gas"] < one["exact_gas"]
+    line = shell.run(*PLAN, "1").splitlines()[0]
+    modes = f"deferred {one['deferred_gas']:,} gas (exact {one['exact_gas']:,})"
+    assert line == f"PTS: 1,496 entries in 5 batches, balances {modes}"
