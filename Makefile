@@ -62,8 +62,10 @@ format: $(PYTHON_READY) ## rewrite the sources the way lint wants them
 bench: setup ## measure everything, beside its baselines; FLAGS="--help" tells what else it can
 	$(BIN)/python -m benchmarks $(FLAGS)
 
-crash: setup ## kill writers and servers at random; CRASH_SECONDS=600, CRASH_SEED=2
+crash: setup ## kill writers, servers and replays at random; CRASH_SECONDS=600, CRASH_SEED=2
 	CRASH_SECONDS=$${CRASH_SECONDS:-120} $(BIN)/python -m pytest -s tests/ledger/test_crashes.py
+	REPLAY_SECONDS=$${CRASH_SECONDS:-120} REPLAY_SEED=$${CRASH_SEED:-1} \
+	  $(BIN)/python -m pytest tests/bridge/test_random_schedules.py
 
 lock: ## resolve the dependencies anew into constraints.txt, for every platform and Python
 	rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock

@@ -34,6 +34,7 @@ from bridge.compatibility import (
     ledger_chain_compatibility_report,
 )
 from bridge.deploy import Deployment, DeployReport, deploy
+from bridge.dry_run import AssetPreview, Preview, preview
 from bridge.errors import (
     AuthorisationError,
     BridgeError,
@@ -41,11 +42,16 @@ from bridge.errors import (
     ContradictionError,
     CustodyError,
     ExportFileError,
+    FailedTransactionError,
+    FeeCapError,
+    FeeTooLowError,
     ForeignContractError,
     ForeignHistoryError,
+    FundsError,
     KeyFileError,
     NoAnswerError,
     NoContractError,
+    NonceUsedError,
     NotFinalizableError,
     Obstacle,
     ObstacleKind,
@@ -58,12 +64,15 @@ from bridge.errors import (
     SignerError,
     TargetExistsError,
     TransactionError,
+    UnderpricedError,
     UnsupportedChainError,
     WrongChainError,
 )
 from bridge.export import ExportReport, export, write_secrets
 from bridge.families import Family, Fate, Mapped
+from bridge.fees import FeePolicy
 from bridge.first_spec import ChainBatch, account_address, export_ledger_for_chain
+from bridge.flight import Landed
 from bridge.imports import import_ledger, read_secrets
 from bridge.keys import SignedTransaction, Signer, TransactionSigner
 from bridge.links import check_contract_link
@@ -86,6 +95,8 @@ from bridge.live_operators import (
 )
 from bridge.locate import first_difference
 from bridge.manifest import Manifest, read_manifest
+from bridge.outbox import Attempt, Outbox, Subject
+from bridge.patience import Patience
 from bridge.plan import AssetPlan, Forecast, Plan, PlannedRun, PlanTotal, plan
 from bridge.plan_rules import GasRules
 from bridge.progress import Progress, ReportProgress
@@ -106,14 +117,20 @@ from bridge.proofs import (
 from bridge.proving import BalanceTree, prove_consistency, prove_entry
 from bridge.remote_signer import RemoteSigner
 from bridge.replay import AssetReplay, ReplayReport, replay
+from bridge.sending import Sender
+from bridge.status import AssetStatus, ChainStatus, read_status
+from bridge.tracking import Confirmed, Heads
 from bridge.verify import AssetVerified, VerifyReport, verify
 
 __all__ = [
     "AccountReport",
     "Anchor",
     "AssetPlan",
+    "AssetPreview",
     "AssetReplay",
+    "AssetStatus",
     "AssetVerified",
+    "Attempt",
     "AuthorisationError",
     "BalanceLeaf",
     "BalanceProof",
@@ -123,11 +140,13 @@ __all__ = [
     "Chain",
     "ChainBatch",
     "ChainError",
+    "ChainStatus",
     "Checkpoint",
     "Checks",
     "ClaimAuthorisation",
     "ClaimReport",
     "CompatibilityReport",
+    "Confirmed",
     "ConsistencyProof",
     "ContradictionError",
     "CustodyError",
@@ -140,15 +159,22 @@ __all__ = [
     "ExportFileError",
     "ExportReport",
     "Fact",
+    "FailedTransactionError",
     "Family",
     "Fate",
+    "FeeCapError",
+    "FeePolicy",
+    "FeeTooLowError",
     "Finalization",
     "FinalizeReport",
     "Forecast",
     "ForeignContractError",
     "ForeignHistoryError",
+    "FundsError",
     "GasRules",
+    "Heads",
     "KeyFileError",
+    "Landed",
     "Limits",
     "Manifest",
     "Mapped",
@@ -156,6 +182,7 @@ __all__ = [
     "MismatchKind",
     "NoAnswerError",
     "NoContractError",
+    "NonceUsedError",
     "NotFinalizableError",
     "Obstacle",
     "ObstacleKind",
@@ -163,9 +190,12 @@ __all__ = [
     "Opening",
     "OperatorError",
     "OperatorState",
+    "Outbox",
+    "Patience",
     "Plan",
     "PlanTotal",
     "PlannedRun",
+    "Preview",
     "Progress",
     "Proof",
     "ProofError",
@@ -178,6 +208,7 @@ __all__ = [
     "RevertedError",
     "RpcError",
     "SealSignature",
+    "Sender",
     "SignedOtherwiseError",
     "SignedTransaction",
     "Signer",
@@ -185,9 +216,11 @@ __all__ = [
     "StateDifference",
     "StateImport",
     "StatedSeal",
+    "Subject",
     "TargetExistsError",
     "TransactionError",
     "TransactionSigner",
+    "UnderpricedError",
     "UnsupportedChainError",
     "VerifyReport",
     "WrongChainError",
@@ -219,6 +252,7 @@ __all__ = [
     "plan_finalize",
     "prepare_account",
     "prepare_claim",
+    "preview",
     "prove_consistency",
     "prove_entry",
     "read_authorisation",
@@ -228,6 +262,7 @@ __all__ = [
     "read_owner",
     "read_proof",
     "read_secrets",
+    "read_status",
     "replay",
     "send_claim",
     "sign_authorisation",

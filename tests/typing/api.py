@@ -278,6 +278,30 @@ def planned(ledger: Ledger) -> int:
     return made.today.replay.gas
 
 
+def sent(ledger: Ledger, node: bridge.Chain, signer: bridge.Signer) -> None:
+    fees = bridge.FeePolicy(max_fee=10**11, priority_fee=10**9)
+    patience = bridge.Patience(replace_after=60.0, give_up_after=600.0)
+    seen = bridge.preview(ledger, node, signer, limits=bridge.Limits(), fees=fees)
+    assert_type(seen, bridge.Preview)
+    assert_type(seen.assets, tuple[bridge.AssetPreview, ...])
+    wanted = bridge.Confirmed(1, "finalized")
+    bridge.replay(ledger, node, signer, fees=fees, patience=patience, confirmed=wanted, say=print)
+    status = bridge.read_status(ledger, node)
+    assert_type(status, bridge.ChainStatus)
+    assert_type(status.heads, bridge.Heads)
+    assert_type(status.assets, tuple[bridge.AssetStatus, ...])
+    assert_type(status.waiting, tuple[bridge.Attempt, ...])
+    assert_type(bridge.Outbox(ledger, node.chain_id).attempts(), list[bridge.Attempt])
+    with bridge.Sender(ledger, node, signer, fees=fees, patience=patience) as sender:
+        assert_type(sender.settle(), list[bridge.Landed])
+        try:
+            sender.send("note", signer.address, subject=bridge.Subject(asset=1))
+        except (bridge.FeeCapError, bridge.FundsError, bridge.FailedTransactionError):
+            assert_type(sender.wait_until(wanted), bool)
+        except (bridge.NonceUsedError, bridge.UnderpricedError, bridge.FeeTooLowError) as error:
+            assert_type(error.code, int)
+
+
 def chain(ledger: Ledger) -> None:
     signer = bridge.Signer.from_keystore(Path("key.json"), "password")
     assert_type(signer, bridge.Signer)
@@ -291,6 +315,7 @@ def chain(ledger: Ledger) -> None:
         replayed = bridge.replay(ledger, node, remote)
         assert_type(replayed, bridge.ReplayReport)
         assert_type(replayed.assets, tuple[bridge.AssetReplay, ...])
+        sent(ledger, node, signer)
         verified = bridge.verify(ledger, node, 3, block="finalized")
         assert_type(verified, bridge.VerifyReport)
         assert_type(verified.assets, tuple[bridge.AssetVerified, ...])
