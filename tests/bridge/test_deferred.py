@@ -29,7 +29,9 @@ from tests.bridge.histories import (
     seal_all,
     steady_clock,
 )
-from tests.bridge.outcomes import check_exact, statuses
+from tests.bridge.killed import STEPS
+from tests.bridge.outcomes import QUICK, check_exact, statuses
+from tests.bridge.test_survives import killed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -234,6 +236,51 @@ def test_it_goes_on_wherever_it_was_stopped(long: Ledger, chain: Chain, signer: 
     assert len(seen) > 8, "several stops between two batches, and between two pieces"
     assert events(long, chain) == (1, 1)
     assert len(statuses(long, "settle")) == 4
+    check_exact(long, chain, signer)
+
+
+def test_killed_between_any_two_steps(
+    long: Ledger, sqlite_url: str, chain: Chain, signer: Signer
+) -> None:
+    deploy(long, chain, signer)
+    reached = []
+    for step in STEPS:
+        killed(sqlite_url, chain.name, step, 1)
+        token = token_of(long, chain)
+        reached.append((token.deferring, token.last_seq))
+    assert reached[0] == (False, 0)
+    assert reached[-1] >= (True, 60)
+    replay(long, chain, signer, patience=QUICK)
+    assert events(long, chain) == (1, 1)
+    check_exact(long, chain, signer)
+
+
+def test_killed_while_it_settles(
+    long: Ledger, sqlite_url: str, chain: Chain, signer: Signer
+) -> None:
+    deploy(long, chain, signer)
+    with pytest.raises(Stopped):
+        replay(long, chain, signer, progress=stop_at(7))
+    for step in ("signed", "stored"):
+        killed(sqlite_url, chain.name, step, 1)
+        assert token_of(long, chain).deferring
+    replay(long, chain, signer, patience=QUICK)
+    assert events(long, chain) == (1, 1)
+    check_exact(long, chain, signer)
+
+
+@pytest.mark.parametrize("depth", [1, 7, 8])
+def test_blocks_that_are_taken_back_come_again(
+    long: Ledger, chain: Chain, signer: Signer, depth: int
+) -> None:
+    """Of the settlement, of the batches, and the announcement itself."""
+    deploy(long, chain, signer)
+    replay(long, chain, signer)
+    assert not token_of(long, chain).deferring
+    chain.request("anvil_reorg", depth, [])
+    assert token_of(long, chain).deferring == (depth < 8)
+    replay(long, chain, signer, patience=QUICK)
+    assert events(long, chain) == (1, 1)
     check_exact(long, chain, signer)
 
 
