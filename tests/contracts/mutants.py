@@ -233,7 +233,7 @@ MUTANTS: Final = (
     ),
     Mutant(
         "a deployment needs no signature",
-        THEIRS,
+        MODEL,
         "AccountFactory.sol",
         "if (!_isSignedBy(registrar, digest, signature)) revert InvalidSignature(registrar);",
         "_isSignedBy(registrar, digest, signature);",
