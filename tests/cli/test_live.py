@@ -380,7 +380,7 @@ def _typed(shell: Shell, line: str) -> str:
 
 def test_every_obstacle_is_explained() -> None:
     page = PAGE.read_text(encoding="utf-8")
-    table = page[page.index("| reason |") : page.index("The whole ledger is looked at")]
+    table = page[page.index("| reason |") : page.index("Ledger and chain are compared whole")]
     first = [row.split("|")[1] for row in table.splitlines() if row.startswith("| `")]
     assert sorted(re.findall(r"`([a-z-]+)`", " ".join(first))) == sorted(ObstacleKind)
 
