@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from bridge.batches import TRANSACTION_GAS_CAP
 from bridge.codec import Log, quantity
 from bridge.errors import (
     ChainError,
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
 
 LOCAL_CHAIN_IDS: Final = frozenset({1337, 31337})
 """Chains that are nothing but a test: Anvil's and Hardhat's 31337, Ganache's and geth's 1337."""
-
-TRANSACTION_GAS_CAP: Final = 2**24
-"""The most gas one transaction may ask for (EIP-7825)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,16 +223,25 @@ class Chain(JsonRpc):
     # --- transactions ---
 
     def estimate_gas(self, sender: Address, to: Address, data: bytes, *, value: int = 0) -> int:
-        """Return the gas that the transaction would use; RpcError if it would revert."""
+        """Return the gas that the transaction would use.
+
+        Raises:
+            RpcError: it would revert.
+            FundsError: the sender cannot pay for it.
+        """
         transaction = {"from": to_hex(sender), "to": to_hex(to), "data": to_hex(data)}
         if value:
             transaction["value"] = quantity(value)
-        return self.quantity(self.request("eth_estimateGas", transaction))
+        try:
+            return self.quantity(self.request("eth_estimateGas", transaction))
+        except RpcError as error:
+            raise _named(error) from error
 
     def transact(
         self, signer: TransactionSigner, to: Address, data: bytes = b"", *, gas: int, value: int = 0
     ) -> SignedTransaction:
         """Return a signed transaction with the signer's next nonce; nothing is sent."""
+        offered = FeePolicy().first(self.market())
         return signer.sign(
             {
                 "chainId": self.chain_id,
@@ -243,7 +250,7 @@ class Chain(JsonRpc):
                 "data": to_hex(data),
                 "value": value,
                 "gas": min(gas, TRANSACTION_GAS_CAP),
-                **self._fees(),
+                **(offered.fields() if offered else {}),
             }
         )
 
@@ -330,11 +337,6 @@ class Chain(JsonRpc):
             tip = GWEI
         return Market(base_fee, tip)
 
-    def _fees(self) -> dict[str, int]:
-        """Return the fee fields of a transaction that offers whatever is asked."""
-        offered = FeePolicy().first(self.market())
-        return {} if offered is None else offered.fields()
-
 
 _ERRORS: Final[tuple[tuple[type[RpcError], tuple[str, ...]], ...]] = (
     (UnderpricedError, ("replacement", "could not replace")),
@@ -356,7 +358,7 @@ def is_revert(error: RpcError) -> bool:
 
 def _named(error: ChainError) -> ChainError:
     """Return the error of a broadcast by what it means."""
-    if not isinstance(error, RpcError):
+    if not isinstance(error, RpcError) or error.revert:
         return error
     said = error.message.lower()
     for kind, words in _ERRORS:

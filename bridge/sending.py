@@ -18,6 +18,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final, Self
 
+from bridge.batches import TRANSACTION_GAS_CAP
 from bridge.errors import (
     FailedTransactionError,
     FeeCapError,
@@ -41,9 +42,6 @@ if TYPE_CHECKING:
     from bridge.tracking import Confirmed
     from ledger import Ledger
     from ledger.model import Address
-
-TRANSACTION_GAS_CAP: Final = 2**24
-"""The most gas that one transaction may have (EIP-7825)."""
 
 _TRIES: Final = 8
 """How often a transaction is signed anew because its nonce went elsewhere."""

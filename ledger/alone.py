@@ -9,10 +9,11 @@ from __future__ import annotations
 import fcntl
 import os
 import platform
+import time
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import text
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlalchemy import Connection, Engine
+
+_GRACE: Final = 1.0
+"""Seconds in which a server notices that a process was killed, and frees what it held."""
 
 
 @contextmanager
@@ -41,14 +45,22 @@ def alone(engine: Engine, name: str, what: str) -> Iterator[None]:
     with engine.connect() as plain:
         connection = plain.execution_options(isolation_level="AUTOCOMMIT")
         key = int.from_bytes(sha256(name.encode()).digest()[:8], "big", signed=True)
-        taken = connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": key})
-        if not taken.scalar():
-            raise _busy(what, _session(connection, key))
+        deadline = time.monotonic() + _GRACE
+        while not _is_taken(connection, key):
+            if time.monotonic() > deadline:
+                raise _busy(what, _session(connection, key))
+            time.sleep(_GRACE / 20)
         try:
             yield
         finally:
             with suppress(Exception):  # the connection is gone, and the lock with it
                 connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": key})
+
+
+def _is_taken(connection: Connection, key: int) -> bool:
+    """Take the advisory lock `key`, unless another session has it."""
+    query = text("SELECT pg_try_advisory_lock(:key)")
+    return bool(connection.execute(query, {"key": key}).scalar())
 
 
 def _session(connection: Connection, key: int) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import pytest
+from sqlalchemy import text
 
 from bridge.chain import Chain
 from bridge.deploy import deploy
@@ -85,6 +86,30 @@ def test_killed_while_nothing_is_mined(
     replay(book, any_chain, signer, patience=QUICK)
     check_exact(book, any_chain, signer)
     assert any_chain.next_nonce(signer.address) == nonce + 4
+
+
+def test_what_an_older_version_stored_is_followed(
+    book: Ledger, sqlite_url: str, chain: Chain, signer: Signer
+) -> None:
+    """Before schema 0003 nothing said who signed, and with which fees: the bytes do."""
+    deploy(book, chain, signer)
+    killed(sqlite_url, chain.name, "stored", 2)
+    with book.connection() as connection:
+        connection.execute(
+            text(
+                "UPDATE token_submissions SET sender = NULL, gas = NULL, max_fee = NULL, "
+                "priority_fee = NULL, block_hash = NULL, gas_used = NULL, gas_price = NULL "
+                "WHERE purpose = 'replay'"
+            )
+        )
+    stored = Outbox(book, chain.chain_id).attempts(purpose="replay")
+    assert [(it.sender, it.fees) for it in stored] == [(signer.address, None)] * 2
+    replay(book, chain, signer, patience=QUICK)
+    assert [it.signed for it in Outbox(book, chain.chain_id).attempts(purpose="replay")][:2] == [
+        it.signed for it in stored
+    ]
+    assert statuses(book) == ["mined"] * 4
+    check_exact(book, chain, signer)
 
 
 # --- the node misbehaves ---
