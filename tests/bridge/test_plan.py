@@ -462,9 +462,9 @@ def test_an_empty_ledger_takes_no_replay(sqlite_url: str) -> None:
     assert made.today.deploy.transactions == 2
 
 
-def test_a_plan_says_how_far_it_is(sqlite_url: str) -> None:
+def test_a_plan_says_how_far_it_is(database_url: str) -> None:
     steps: list[Progress] = []
-    with HISTORIES["mixed"](sqlite_url) as ledger:
+    with HISTORIES["mixed"](database_url) as ledger:
         made = plan(ledger, progress=steps.append)
     assert [step.done for step in steps] == sorted(step.done for step in steps)
     assert (steps[-1].done, steps[-1].total) == (made.entries, made.entries)
