@@ -132,8 +132,12 @@ class BatchReplayed:
     @classmethod
     def parse(cls, log: Log) -> Self:
         """Return the event in `log`; raise ChainError if it is no `BatchReplayed`."""
-        if len(log.topics) != 2 or log.topics[0] != BATCH_REPLAYED:  # noqa: PLR2004 (signature and number)
-            raise ChainError(f"the log {log.place.log_index} of a block is no BatchReplayed event")
+        form = (len(log.topics), len(log.data))
+        if form != (2, Hash32.size * len(_BATCH_DATA)) or log.topics[0] != BATCH_REPLAYED:
+            place = log.place
+            raise ChainError(
+                f"log {place.log_index} of block {place.block_number} is no BatchReplayed event"
+            )
         first, last, *words = decode_result(_BATCH_DATA, log.data)
         prev_head, new_head, tree_root, payload_hash, history = map(Hash32, words)
         return cls(

@@ -80,6 +80,8 @@ def parse_header(block: Mapping[str, Any]) -> Header:
 
 def _encoded(found: str, size: int) -> bytes:
     """Return a field as the header has it."""
+    if not found.startswith("0x"):
+        raise ValueError("a field must start with 0x")
     if size == _NUMBER:
         return encode_int(int(found, 16))
     value = bytes.fromhex(found[2:])

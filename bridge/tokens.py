@@ -132,9 +132,10 @@ def read_token(chain: Chain, identity: Identity, asset: Asset, at: Block) -> Tok
     """
     asset = on_chain(chain, asset)
     creation = token_creation(identity.ledger_id, asset)
-    if not chain.code(creation.address, at):
+    if not (code := chain.code(creation.address, at)):
         raise no_contract(chain, identity, asset, at)
-    return _checked_state(chain, identity.ledger_id, asset, creation.address, at)
+    _check_is_ours(chain, identity.ledger_id, asset, creation.address, code, at)
+    return _read_state(chain, asset, creation.address, at)
 
 
 def no_contract(chain: Chain, identity: Identity, asset: Asset, at: Block) -> NoContractError:
@@ -158,21 +159,9 @@ def read_token_at(
         NoContractError: nothing is deployed at the address.
         ForeignContractError: there is other code, or a token of another ledger or asset.
     """
-    if not chain.code(address, at):
+    if not (code := chain.code(address, at)):
         raise NoContractError(f"no contract at {address} on chain {chain.chain_id}")
-    return _checked_state(chain, ledger_id, asset, address, at)
-
-
-def _checked_state(
-    chain: Chain, ledger_id: Hash32, asset: Asset, address: Address, at: Block
-) -> Token:
-    """Return what the contract says of itself, if its code is that of the asset's token."""
-    _check_is_ours(chain, ledger_id, asset, address, at)
-    if chain.code(address, at) != token_code(ledger_id, asset):
-        raise ForeignContractError(
-            f"{asset.symbol}: the contract at {address} has other code than "
-            f"{asset.token_version}: is this the right chain?"
-        )
+    _check_is_ours(chain, ledger_id, asset, address, code, at)
     return _read_state(chain, asset, address, at)
 
 
@@ -189,10 +178,13 @@ def _rehearsed(chain: Chain, identity: Identity, asset: Asset, at: Block) -> str
     )
 
 
-def _check_is_ours(
-    chain: Chain, ledger_id: Hash32, asset: Asset, address: Address, at: Block
+def _check_is_ours(  # noqa: PLR0917 (whose, which, where, what, when)
+    chain: Chain, ledger_id: Hash32, asset: Asset, address: Address, code: bytes, at: Block
 ) -> None:
-    """Raise ForeignContractError if the contract says it is of another ledger or asset."""
+    """Raise ForeignContractError if the contract says it is of another ledger, or has other code.
+
+    What it says comes first, because that says more.
+    """
     expected = {
         "ledgerId": ledger_id,
         "assetId": asset.id,
@@ -212,6 +204,11 @@ def _check_is_ours(
                 f"{asset.symbol}: the contract at {address} is not this ledger's token: {getter} "
                 f"is {'missing' if not found else '0x' + found.hex()}, must be {value}"
             )
+    if code != token_code(ledger_id, asset):
+        raise ForeignContractError(
+            f"{asset.symbol}: the contract at {address} has other code than "
+            f"{asset.token_version}: is this the right chain?"
+        )
 
 
 def _read_state(chain: Chain, asset: Asset, address: Address, at: Block) -> Token:
