@@ -1,0 +1,253 @@
+"""docs/migration.md, from top to bottom on two real chains; and each failure that it lists."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import pytest
+from eth_account import Account
+from eth_typing import HexStr
+
+from tests.cli.shell import Shell
+from tests.ledger.support import attacker
+from tests.support import nodes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.support.guardian import Guardian
+    from tests.support.nodes import Node
+
+PAGE: Final = (Path(__file__).parents[2] / "docs" / "migration.md").read_text(encoding="utf-8")
+KEYS: Final = {"operator": "6b", "registrar": "5b", "wallet": "7c"}
+COMMANDS: Final = re.compile(
+    r"^```sh\n(?P<code>.*?)^```$(?:\n\n?```text\n(?P<shown>.*?)^```$)?", re.DOTALL | re.MULTILINE
+)
+BETWEEN: Final = "=== next block ==="
+ROWS: Final = re.findall(r"^\| ([a-z, ]+) \| `([^|]+)` \|[^|]+\|[^|]+\|$", PAGE, re.MULTILINE)
+
+
+def address(name: str) -> str:
+    return str(Account.from_key("0x" + KEYS[name] * 32).address)
+
+
+def make_keys(folder: Path) -> None:
+    """Write the keystore files of the page, and those of their passwords."""
+    for name, byte in KEYS.items():
+        secret = f"secret of {name}"
+        document = Account.encrypt(HexStr("0x" + byte * 32), secret, kdf="scrypt", iterations=2)
+        (folder / f"{name}.json").write_text(json.dumps(document), encoding="utf-8")
+        (folder / f"{name}.password").write_text(f"{secret}\n", encoding="utf-8")
+
+
+def pattern(shown: str) -> str:
+    """Return a pattern in which `...` stands for anything within a line."""
+    return re.escape(shown).replace(r"\.\.\.", ".*")
+
+
+@pytest.fixture(scope="module")
+def guide_chain(guardian: Guardian) -> Iterator[Node]:
+    """Run the page's chain: not one of tests, with a block every half second."""
+    node = nodes.start_anvil(guardian, "--chain-id", "4242", "--block-time", "0.5")
+    for name in ("operator", "wallet"):
+        node.rpc("anvil_setBalance", address(name), hex(10**19))
+    yield node
+    node.stop()
+
+
+@pytest.mark.timeout(900)  # forty programs, each started anew
+def test_the_guide_from_top_to_bottom(tmp_path: Path, guide_chain: Node, anvil: Node) -> None:
+    make_keys(tmp_path)
+    found = list(COMMANDS.finditer(PAGE))
+    assert len(found) == PAGE.count("```sh\n")
+    urls = {"https://node.example": guide_chain.url, "http://127.0.0.1:8545": anvil.url}
+    script = f"echo '{BETWEEN}'\n".join(block["code"] for block in found)
+    for shown, real in urls.items():
+        script = script.replace(shown, real)
+    ran = subprocess.run(
+        ["/bin/sh", "-euc", script],
+        cwd=tmp_path,
+        env={"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "COLUMNS": "100"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout
+    for there, block in zip(ran.stdout.split(BETWEEN + "\n"), found, strict=True):
+        here = block["shown"] or ""
+        assert re.fullmatch(pattern(here), there), f"it prints\n{there}\nthe page shows\n{here}"
+
+
+# --- when a step fails ---
+
+
+class Migration:
+    """A ledger of the page, its commands, and how far it is."""
+
+    def __init__(self, url: str, node: Node) -> None:
+        self.shell = Shell(url, {"EVM_LEDGER_RPC": node.url})
+        self.node = node
+
+    def __call__(self, *words: object, key: str = "") -> str:
+        """Return what a command says, wherever it says it."""
+        _, said, complained = self.shell.invoke(*words, *self.key(key))
+        return said + complained
+
+    def key(self, name: str) -> list[str]:
+        """Return the options that sign with the key of that name; none without one."""
+        return ["--keystore", f"{name}.json", "--password-file", f"{name}.password"] if name else []
+
+    def deployed(self) -> Migration:
+        """Deploy, and go on."""
+        self.shell.run("chain", "deploy", *self.key("operator"))
+        return self
+
+    def replayed(self) -> Migration:
+        """Deploy and replay, and go on."""
+        self.deployed().shell.run("chain", "replay", *self.key("operator"))
+        return self
+
+    def altered(self) -> Migration:
+        """Return the same with a copy of the database in which somebody changed an amount."""
+        shutil.copy("points.db", "altered.db")
+        with attacker("sqlite:///altered.db") as database:
+            amount = database.amount(7)
+            database.run("UPDATE token_ledger SET amount = ? WHERE seq = 3", amount)
+        return Migration("sqlite:///altered.db", self.node)
+
+    def finalize(self) -> str:
+        """Return what finalize says."""
+        return self("chain", "finalize", "--yes", key="operator")
+
+    def claim(self, key: str) -> str:
+        """Authorise a claim; return what signing it with the key says."""
+        wallet = ["--wallet", address("wallet"), "--unsigned"]
+        self.shell.run("chain", "claim", "authorise", "alice", "claim.json", *wallet)
+        return self("chain", "claim", "sign", "claim.json", "signed.json", key=key)
+
+
+def own_registrar(it: Migration) -> str:
+    other = Migration("sqlite:///own.db", it.node)
+    other.shell.run("init", "--symbol", "OWN")
+    other.shell.run("account", "create", "alice")
+    return other("chain", "deploy", key="operator")
+
+
+def wrong_password(it: Migration) -> str:
+    Path("operator.password").write_text("guess", encoding="utf-8")
+    return it("chain", "deploy", key="operator")
+
+
+def without_money(it: Migration) -> str:
+    it.node.rpc("anvil_setBalance", address("operator"), "0x0")
+    return it("chain", "deploy", key="operator")
+
+
+def posted_since(it: Migration) -> str:
+    it.replayed().shell.run("mint", "bob", "1")
+    return it("chain", "replay", key="operator")
+
+
+def pending(it: Migration) -> str:
+    it.replayed().shell.run("hold", "place", "bob", "1")
+    return it.finalize()
+
+
+def frozen(it: Migration) -> str:
+    it.replayed().shell.run("account", "freeze", "alice")
+    return it.finalize()
+
+
+def unsealed(it: Migration) -> str:
+    it.replayed().shell.run("mint", "bob", "1")
+    return it.finalize()
+
+
+def claimed_too_early(it: Migration) -> str:
+    it.replayed().claim("registrar")
+    return it("chain", "claim", "send", "signed.json", key="operator")
+
+
+def damaged(it: Migration) -> str:
+    it.shell.run("export", "points")
+    file = Path("points/entries.jsonl")
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace("endowment", "endowmenT", 1), encoding="utf-8")
+    return it("import", "points", "--database", "sqlite:///mine.db")
+
+
+def other_checkpoint(it: Migration) -> str:
+    it.shell.run("checkpoint", "points-seal.json", *it.key("wallet"))
+    signer = ["--signer", address("operator")]
+    return it("audit", "--expect-head", "points-seal.json", *signer)
+
+
+FAILURES: Final[dict[str, Callable[[Migration], str]]] = {
+    "is the node up?": lambda it: it("chain", "verify", "--rpc", "http://127.0.0.1:1"),
+    "serves chain 4242": lambda it: it("chain", "verify", "--chain-id", "1"),
+    "the password is wrong": wrong_password,
+    "is no local test chain": lambda it: it("chain", "deploy"),
+    "own key as registrar": own_registrar,
+    "of the chain's coin": without_money,
+    "has no operator": lambda it: it("chain", "replay", key="operator"),
+    "the token's operator is": lambda it: it.deployed()("chain", "replay", key="wallet"),
+    "does not recompute": lambda it: it.deployed().altered()("chain", "replay", key="operator"),
+    "not sealed yet": posted_since,
+    "not-replayed": lambda it: it.deployed()("chain", "verify"),
+    "log-differs": lambda it: it.replayed().altered()("chain", "verify"),
+    "is pending": pending,
+    "is frozen": frozen,
+    "are not all sealed": unsealed,
+    "its last final block": lambda it: it.replayed().finalize(),
+    "registrar: is": lambda it: it.replayed().claim("operator"),
+    "still mirrors": claimed_too_early,
+    "was altered: its sha256": damaged,
+    "or was altered": other_checkpoint,
+    "FOUND": lambda it: it.altered()("audit"),
+}
+"""How to provoke what the page says, by words that only its row has."""
+
+
+@pytest.fixture(scope="module")
+def failing_chain(guardian: Guardian) -> Iterator[Node]:
+    """Run a chain that is not one of tests, and mines at once."""
+    node = nodes.start_anvil(guardian, "--chain-id", "4242")
+    yield node
+    node.stop()
+
+
+@pytest.fixture
+def migration(
+    tmp_path: Path, failing_chain: Node, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Migration]:
+    monkeypatch.chdir(tmp_path)
+    make_keys(tmp_path)
+    before = failing_chain.rpc("evm_snapshot")
+    failing_chain.rpc("anvil_setBalance", address("operator"), hex(10**19))
+    made = Migration("sqlite:///points.db", failing_chain)
+    made.shell.run("init", "--symbol", "PTS", "--registrar", address("registrar"))
+    for name in ("alice", "bob"):
+        made.shell.run("account", "create", name)
+    made.shell.run("transfer", "alice", "bob", "12.5")
+    made.shell.run("seal")
+    yield made
+    failing_chain.rpc("evm_revert", before)
+    nodes.reset_base_fee(failing_chain)
+
+
+@pytest.mark.parametrize(("step", "says"), ROWS, ids=[says[:40] for _, says in ROWS])
+def test_each_failure_of_the_table(migration: Migration, step: str, says: str) -> None:
+    [provoke] = [how for words, how in FAILURES.items() if words in says]
+    said = provoke(migration)
+    assert re.search(pattern(says), said), f"at {step} it says\n{said}"
+
+
+def test_the_table_has_each_failure_once() -> None:
+    assert len(ROWS) == len(FAILURES)
