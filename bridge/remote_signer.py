@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-import rlp  # type: ignore[import-untyped]  # it has no types
 from eth_keys.datatypes import Signature
 from eth_keys.exceptions import BadSignature
 from eth_utils.exceptions import ValidationError
@@ -18,6 +17,7 @@ from eth_utils.exceptions import ValidationError
 from bridge.errors import NoAnswerError, RpcError, SignedOtherwiseError, SignerError
 from bridge.jsonrpc import JsonRpc, to_hex
 from bridge.keys import PUBLIC_ADDRESSES, SignedTransaction
+from bridge.rlp import Item, decode_list, encode_bytes, encode_int, encode_list, to_int
 from ledger.hashing import keccak
 from ledger.model import Address, Hash32
 
@@ -178,54 +178,55 @@ def _check(raw: bytes, asked: Mapping[str, Any], address: Address, name: str) ->
     fields = _LEGACY if is_legacy else _DYNAMIC
     prefix = b"" if is_legacy else b"\x02"
     items = _decoded(raw, prefix, len(fields) + 3, name)
-    wanted = [_item(asked.get(field, b"")) if field != "accessList" else [] for field in fields]
+    wanted = [_encoded(field, asked.get(field, b"")) for field in fields]
     for field, found, expected in zip(fields, items, wanted, strict=False):
-        if found != expected:
-            raise SignedOtherwiseError(name, field, _shown(field, found), _shown(field, expected))
-    parity, s = _parity(items[-3], asked["chainId"], name, is_legacy=is_legacy), items[-1]
-    unsigned = [*wanted, _item(asked["chainId"]), b"", b""] if is_legacy else wanted
-    digest = keccak(prefix + rlp.encode(unsigned))
-    signature = b"".join(part.rjust(32, b"\x00") for part in (items[-2], s)) + bytes([parity])
+        if found.raw != expected:
+            (shown,) = decode_list(encode_list([expected]))
+            raise SignedOtherwiseError(name, field, _shown(field, found), _shown(field, shown))
+    v, r, s = (item.payload for item in items[-3:])
+    parity = _parity(v, asked["chainId"], name, is_legacy=is_legacy)
+    unsigned = [*wanted, encode_int(asked["chainId"]), encode_int(0), encode_int(0)]
+    digest = keccak(prefix + encode_list(unsigned if is_legacy else wanted))
+    signature = b"".join(part.rjust(32, b"\x00") for part in (r, s)) + bytes([parity])
     signer = _signer(digest, signature)
     if signer != address or int.from_bytes(s, "big") > _HALF_ORDER:
-        shown = "nobody's" if signer is None else str(signer)
-        raise SignedOtherwiseError(name, "signature", shown, str(address))
+        shown_signer = "nobody's" if signer is None else str(signer)
+        raise SignedOtherwiseError(name, "signature", shown_signer, str(address))
 
 
-def _decoded(raw: bytes, prefix: bytes, count: int, name: str) -> list[Any]:
-    """Return the items of a transaction: bytes, and the list of accesses."""
+def _decoded(raw: bytes, prefix: bytes, count: int, name: str) -> list[Item]:
+    """Return the items of a transaction, which is written the one way that it can be."""
     if raw[: len(prefix)] != prefix:
         shown = f"type {raw[0]}" if raw else "nothing"
         raise SignedOtherwiseError(name, "type", shown, "type 2" if prefix else "a list")
-    body = raw[len(prefix) :]
     try:
-        items = rlp.decode(body)
-    except (rlp.DecodingError, RecursionError):
-        items = None
-    if (
-        not isinstance(items, list)
-        or len(items) != count
-        or rlp.encode(items) != body
-        or not all(isinstance(part, bytes) for part in items[-3:])
-    ):
+        items = decode_list(raw[len(prefix) :])
+        is_whole = len(items) == count and all(to_int(part) >= 0 for part in items[-3:])
+    except ValueError:  # no list, or a part of the signature is no number
+        is_whole, items = False, []
+    if not is_whole:
         raise SignerError(f"{name}: the remote signer returned no well-formed transaction")
     return items
 
 
-def _item(value: object) -> bytes:
-    """Return a field as a transaction has it: numbers without leading zeros, bytes as they are."""
+def _encoded(field: str, value: object) -> bytes:
+    """Return a field as a transaction has it; nobody asks for a list of accesses."""
+    if field == "accessList":
+        return encode_list([])
     if isinstance(value, int):
-        return value.to_bytes((value.bit_length() + 7) // 8, "big")
-    return value if isinstance(value, bytes) else bytes.fromhex(str(value)[2:])
+        return encode_int(value)
+    return encode_bytes(value if isinstance(value, bytes) else bytes.fromhex(str(value)[2:]))
 
 
-def _shown(field: str, item: object) -> str:
+def _shown(field: str, item: Item) -> str:
     """Return a field as an error shows it."""
-    if not isinstance(item, bytes):
+    if item.is_list:
         return "a list"
     if field == "to":
-        return to_hex(item)
-    return f"{len(item)} bytes" if field == "data" else str(int.from_bytes(item, "big"))
+        return to_hex(item.payload)
+    if field == "data":
+        return f"{len(item.payload)} bytes"
+    return str(int.from_bytes(item.payload, "big"))
 
 
 def _parity(v: bytes, chain_id: int, name: str, *, is_legacy: bool) -> int:

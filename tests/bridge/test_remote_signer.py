@@ -222,6 +222,8 @@ def malformed() -> list[Any]:
         encoded([*items, b""]),
         encoded([*items[:-1], [items[-1]]]),
         encoded([*items[:-1], b"\x01" * 33]),
+        encoded([*items[:-1], b"\x00" + items[-1]]),
+        encoded([*items[:-3], b"\x00", *items[-2:]]),
         encoded([*items[:-2], b"", b""]),
         "0x02" + "c0",
         "0x02" + "80",
