@@ -40,8 +40,8 @@ class Family(StrEnum):
 
 ABOUT: Final[Mapping[Family, str]] = {
     Family.ETHEREUM: "supported; what the tests run on",
-    Family.ROLLUP: "supported: the same contracts and addresses; data is also paid for on the "
-    "chain below, so a plan's cost is a part of it, and `finalized` takes longer",
+    Family.ROLLUP: "supported, by its specification (the tests run none): the same contracts and "
+    "addresses; data is also paid for on the chain below, so a plan's cost is a part of it",
     Family.ZKSYNC: "not supported: its own CREATE2 gives other addresses, so accounts and tokens "
     "would not lie where every export says",
     Family.SOLANA: "not supported: no EVM, amounts of 64 bits, addresses that are other keys",
