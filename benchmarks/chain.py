@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from benchmarks import replay_gas
 from benchmarks.measure import Result, Watch
 from bridge.chain import Chain
+from bridge.proven import ProvenState
 from bridge.tokens import BALANCES_A_CALL, read_balances
 from ledger.model import Address
 from tests.contracts.token import Token, address, mint, new_token
@@ -43,7 +44,7 @@ def _balances(token: Token, chain: Chain) -> Iterator[Result]:
     rest = iter(holders)
     while some := list(islice(rest, MINTS)):
         token.replay(*(mint(holder, 1 + int.from_bytes(holder) % 997) for holder in some))
-    many, one = Watch(), Watch()
+    many, one, proven = Watch(), Watch(), Watch()
     with many.running():
         found = _read(chain, token, holders)
     assert found == [1 + int.from_bytes(holder) % 997 for holder in holders]
@@ -53,9 +54,18 @@ def _balances(token: Token, chain: Chain) -> Iterator[Result]:
     yield Result("verify: balances in one call", len(found), "one balanceOf", 1, "balances")
     rates = len(found) / many.seconds, _ONES / one.seconds
     yield Result("verify: balances read", rates[0], "one a call", rates[1], "balances/s")
+    with proven.running():
+        state = ProvenState(chain, chain.block())
+        assert list(state.balances(_contract(token), holders)) == found
+    rate = len(found) / proven.seconds
+    yield Result("verify: balances proven", rate, "read in one call", rates[0], "balances/s")
 
 
 def _read(chain: Chain, token: Token, holders: Sequence[Address]) -> list[int]:
     """Read balances as `verify` does, at the last block."""
-    contract = Address(bytes.fromhex(token.address[2:]))
-    return list(read_balances(chain, contract, holders, chain.block("latest")))
+    return list(read_balances(chain, _contract(token), holders, chain.block("latest")))
+
+
+def _contract(token: Token) -> Address:
+    """Return where the token is."""
+    return Address(bytes.fromhex(token.address[2:]))
