@@ -53,8 +53,8 @@ def pattern(shown: str) -> str:
 
 @pytest.fixture(scope="module")
 def guide_chain(guardian: Guardian) -> Iterator[Node]:
-    """Run the page's chain: not one of tests, with a block every half second."""
-    node = nodes.start_anvil(guardian, "--chain-id", "4242", "--block-time", "0.5")
+    """Run the page's chain: not one of tests, with a block every fifth of a second."""
+    node = nodes.start_anvil(guardian, "--chain-id", "4242", "--block-time", "0.2")
     for name in ("operator", "wallet"):
         node.rpc("anvil_setBalance", address(name), hex(10**19))
     yield node
