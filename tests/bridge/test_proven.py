@@ -11,6 +11,7 @@ import rlp  # type: ignore[import-untyped]  # it has no types
 
 from bridge.account_proofs import check_account
 from bridge.chain import Block, Chain
+from bridge.compare import MismatchKind
 from bridge.deploy import deploy
 from bridge.errors import ContradictionError, ForeignContractError, NoContractError
 from bridge.headers import parse_header
@@ -18,10 +19,12 @@ from bridge.proven import ProvenState, read_header, read_proof
 from bridge.replay import replay
 from bridge.token_layout import balance_slot, state_slots, token_code
 from bridge.tokens import read_balances, read_token
+from bridge.verify import verify
 from ledger import Ledger
 from ledger.hashing import KECCAK_EMPTY, keccak
 from ledger.model import ZERO_HASH, Address, Hash32
 from tests.bridge.histories import small_ledger
+from tests.bridge.test_deferred import NAMES, Stopped, new_ledger, stop_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,6 +85,23 @@ def test_a_balance_that_was_spent_is_proven_to_be_zero(
         token = state.token(ledger.identity, ledger.asset()).address
         holders = [ledger.account(name).address for name in ("alice", "bob")]
         assert list(state.balances(token, holders)) == [0, 5]
+
+
+def test_a_deferral_is_proven(sqlite_url: str, chain: Chain, signer: Signer) -> None:
+    """Balances are to come, and the token says so in a slot of its own."""
+    with new_ledger(sqlite_url) as ledger:
+        deploy(ledger, chain, signer)
+        with pytest.raises(Stopped):
+            replay(ledger, chain, signer, progress=stop_at(3))
+        at = chain.block()
+        token = ProvenState(chain, at).token(ledger.identity, ledger.asset())
+        assert token == read_token(chain, ledger.identity, ledger.asset(), at)
+        assert token.deferring
+        assert MismatchKind.NOT_SETTLED in {it.kind for it in verify(ledger, chain, 3).mismatches}
+        replay(ledger, chain, signer)
+        assert not ProvenState(chain, chain.block()).token(ledger.identity, token.asset).deferring
+        report = verify(ledger, chain, 3)
+        assert (report.agree, report.assets[0].balances) == (True, len(NAMES))
 
 
 def test_a_thousand_balances_a_request(

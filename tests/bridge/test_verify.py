@@ -74,6 +74,8 @@ def test_chain_and_ledger_agree(database_url: str, any_chain: Chain, signer: Sig
         assert {step.step for step in steps} == {"SCI", "SCI balances", "GOLD", "GOLD balances"}
         assert all(step.done <= step.total for step in steps)
         assert [a.balances for a in verify(ledger, any_chain, 1).assets] == [0, 0]
+        proven = verify(ledger, any_chain, 3)
+        assert (proven.agree, proven.assets) == (True, report.assets)
 
 
 LOG, ENTRY = MismatchKind.LOG_DIFFERS, MismatchKind.ENTRY_ALTERED
