@@ -44,9 +44,11 @@ def test_the_address_of_an_account(book: Ledger) -> None:
 def test_a_chain_accepts_the_calldata_as_it_is(
     database_url: str, chain: Chain, anvil: Node, signer: Signer
 ) -> None:
-    with small_ledger(database_url) as ledger, unchanged(database_url):
+    with small_ledger(database_url) as ledger:
         deploy(ledger, chain, signer)
-        for batch in export_ledger_for_chain(ledger, None, LOCAL):
+        with unchanged(database_url):
+            batches = list(export_ledger_for_chain(ledger, None, LOCAL))
+        for batch in batches:
             sent = anvil.rpc(
                 "eth_sendTransaction",
                 {
