@@ -499,6 +499,8 @@ def test_a_single_lie_is_found_without_proofs_too(
     def wanted(call: str, lie: Lie) -> bool:
         if call == "eth_getLogs":  # the same in both, and at level 3 all of them
             return level == 2 and bool(logs.fullmatch(lie.name))
+        if lie.name.startswith("other type") and lie.name[-1] in "12456":
+            return False
         return call.startswith("eth_call") or call == "eth_getCode"
 
     honest, told = Liar(rpc_proxy, replayed).tell_all(level, wanted)
