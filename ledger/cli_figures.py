@@ -20,20 +20,25 @@ from ledger.console import (
 from ledger.feed import MAX_CHANGES
 from ledger.measures import format_ratio
 from ledger.measuring import MAX_TOP
-from ledger.views import amount_json, change_json, change_row, sum_json, sum_text
+from ledger.views import (
+    TOTALS,
+    amount_json,
+    change_json,
+    change_row,
+    figures_json,
+    ratio_text,
+    sum_text,
+)
 from ledger.views import counted as plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from fractions import Fraction
 
     from ledger.measures import Distribution, Supply, Velocity
     from ledger.results import Asset
 
 _TOP = 5
 """Holders that are named unless told otherwise."""
-
-_TOTALS = ("minted", "burned", "earned", "spent", "staked")
 
 
 @click.command(
@@ -69,7 +74,7 @@ def supply(
         totals = ledger.supply(counted.symbol)
         spread = ledger.distribution(counted.symbol, top=_TOP if top is None else top)
     lines = "\n".join(_lines(counted, totals, spread, velocity, window))
-    show(_figures_json(counted, totals, spread, velocity, window), lines, as_json=as_json)
+    show(figures_json(counted, totals, spread, velocity, window), lines, as_json=as_json)
 
 
 def _lines(
@@ -81,56 +86,18 @@ def _lines(
 ) -> Iterator[str]:
     """Return all figures for people."""
     yield f"supply    {asset.format(totals.total)} {asset.symbol}"
-    for name in _TOTALS:
+    for name in TOTALS:
         yield f"{name:<8}  {sum_text(asset, getattr(totals, name))}"
     yield f"holders   {totals.holders}"
-    yield f"gini      {_ratio(spread.gini) or 'nobody has any'}"
+    yield f"gini      {ratio_text(spread.gini) or 'nobody has any'}"
     if velocity is not None:
         moved = f"{sum_text(asset, velocity.amount)} {asset.symbol}"
-        times = _ratio(velocity.ratio) or "no supply"
+        times = ratio_text(velocity.ratio) or "no supply"
         transfers = plural(velocity.entries, "transfer")
         yield f"velocity  {times} in {window}: {transfers} of {moved}"
     for balance in spread.top:
         share = format_ratio(spread.share(balance) * 100, 2)
         yield f"holder    {balance.account_id}  {asset.format(balance.balance)}  {share} %"
-
-
-def _figures_json(
-    asset: Asset,
-    totals: Supply,
-    spread: Distribution,
-    velocity: Velocity | None,
-    window: str | None,
-) -> dict[str, object]:
-    """Return all figures as JSON has them: ratios are text, as amounts are."""
-    return {
-        "asset": asset.symbol,
-        "total_supply": amount_json(asset, totals.total),
-        **{name: sum_json(asset, getattr(totals, name)) for name in _TOTALS},
-        "holders": totals.holders,
-        "gini": _ratio(spread.gini),
-        "top": [
-            {
-                "account_id": balance.account_id,
-                "balance": amount_json(asset, balance.balance),
-                "share": format_ratio(spread.share(balance)),
-            }
-            for balance in spread.top
-        ],
-        "velocity": None
-        if velocity is None
-        else {
-            "window": window,
-            "transfers": velocity.entries,
-            "amount": sum_json(asset, velocity.amount),
-            "ratio": _ratio(velocity.ratio),
-        },
-    }
-
-
-def _ratio(ratio: Fraction | None) -> str | None:
-    """Return a ratio as text; None where there is none."""
-    return None if ratio is None else format_ratio(ratio)
 
 
 @click.command(

@@ -49,6 +49,11 @@ def batch_with(connection: Connection, asset: Asset, seq: int) -> SealedBatch | 
     return _batch(connection, asset, "last_seq >= ? ORDER BY number", seq)
 
 
+def batches_from(connection: Connection, asset: Asset, first: int, limit: int) -> list[SealedBatch]:
+    """Return the batches of `asset` from number `first`, at most `limit`."""
+    return read_batches(connection, asset, first - 1, limit)
+
+
 def batch_until(connection: Connection, asset: Asset, seal: int) -> SealedBatch | None:
     """Return the last batch of `asset` in the seals up to number `seal`; None if it has none."""
     return _batch(connection, asset, "seal <= ? ORDER BY number DESC", seal)

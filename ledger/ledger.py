@@ -160,6 +160,12 @@ class Ledger(Operations):
         """
         return alone(self._transactions.engine, name, what)
 
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Give a SQLAlchemy connection that changes nothing, and waits for no writer."""
+        with self._transactions.reading() as connection:
+            yield connection
+
     @property
     def retries(self) -> int:
         """How often a posting was run again because the database preferred another."""

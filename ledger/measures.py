@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ledger.errors import FieldError
 
@@ -74,6 +74,16 @@ class Velocity:
     def ratio(self) -> Fraction | None:
         """The amount as a multiple of the supply; None where there is no supply."""
         return Fraction(self.amount, self.supply) if self.supply else None
+
+
+class Hour(NamedTuple):
+    """What changed hands in an hour of UTC: transfers, neither mints nor burns."""
+
+    start: int
+    """Microseconds since 1970."""
+    entries: int
+    amount: int
+    """Their sum in base units; it may pass 2**256."""
 
 
 @dataclass(slots=True)

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from ledger import reads, store
 from ledger.locked import HOUR
-from ledger.measures import Distribution, Spread, Supply, Velocity, hours_of
+from ledger.measures import Distribution, Hour, Spread, Supply, Velocity, hours_of
 from ledger.model import ISSUER
 from ledger.tables import balances, volume
 
@@ -88,6 +88,18 @@ def read_velocity(connection: Connection, asset: Asset, window: timedelta, now: 
         amount += int(row.amount)
     supply = store.read_balances(connection, asset.number, [ISSUER]).get(ISSUER)
     return Velocity(asset.symbol, window, entries, amount, supply.balance if supply else 0)
+
+
+def read_hours(connection: Connection, asset: Asset, count: int) -> list[Hour]:
+    """Return the last `count` hours in which something changed hands, in order."""
+    query = (
+        select(volume.c.hour, volume.c.entries, volume.c.amount)
+        .where(volume.c.asset == asset.number)
+        .order_by(volume.c.hour.desc())
+        .limit(count)
+    )
+    rows = connection.execute(query).all()
+    return [Hour(row.hour * HOUR, row.entries, int(row.amount)) for row in reversed(rows)]
 
 
 def _streamed(connection: Connection, query: Select[Any]) -> Iterator[Any]:

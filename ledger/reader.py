@@ -11,11 +11,24 @@ from ledger.changes import Change, ChangesPage, Place, Position, parse_position
 from ledger.cursors import Cursor, format_cursor, parse_cursor
 from ledger.dialects import dialect_of
 from ledger.errors import FieldError
-from ledger.evidence import batch_until, batch_with, ids_from, last_seal, past_balances_after
+from ledger.evidence import (
+    batch_until,
+    batch_with,
+    batches_from,
+    ids_from,
+    last_seal,
+    past_balances_after,
+)
 from ledger.feed import MAX_CHANGES, read_changes, read_ends
 from ledger.lookup import Lookup
-from ledger.measures import Distribution, Supply, Velocity, hours_of
-from ledger.measuring import MAX_TOP, read_distribution, read_supply, read_velocity
+from ledger.measures import Distribution, Hour, Supply, Velocity, hours_of
+from ledger.measuring import (
+    MAX_TOP,
+    read_distribution,
+    read_hours,
+    read_supply,
+    read_velocity,
+)
 from ledger.sealing import read_seals
 from ledger.statements import (
     Filters,
@@ -291,6 +304,17 @@ class Reader(Lookup):
             now = self._clock() if self._clock else dialect_of(connection).now(connection)
             return read_velocity(connection, counted, window, now)
 
+    def hours(self, asset: str | None = None, *, last: int = 48) -> list[Hour]:
+        """Return the `last` hours (1..1,000) of UTC in which something changed hands, in order.
+
+        Raises:
+            FieldError: `last` is out of range.
+        """
+        counted = self.asset(asset)
+        check_limit(last)
+        with self._transactions.reading() as connection:
+            return read_hours(connection, counted, last)
+
     # --- seals --------------------------------------------------------------------------------
 
     def last_seal(self) -> int:
@@ -303,6 +327,26 @@ class Reader(Lookup):
         found_asset = self.asset(asset)
         with self._transactions.reading() as connection:
             return batch_with(connection, found_asset, check_uint(seq, 62, "seq"))
+
+    def batch(self, number: int, asset: str | None = None) -> SealedBatch | None:
+        """Return the batch of an asset with that number; None if it is not sealed yet."""
+        check_uint(number, 62, "number")
+        return next(
+            (it for it in self.batches(asset, number, 1) if it.batch.number == number), None
+        )
+
+    def batches(
+        self, asset: str | None = None, first: int = 1, limit: int = 50
+    ) -> list[SealedBatch]:
+        """Return the batches of an asset from number `first`, at most `limit` (1..1,000).
+
+        Raises:
+            FieldError: naming the argument that is wrong.
+        """
+        found_asset = self.asset(asset)
+        check_limit(limit)
+        with self._transactions.reading() as connection:
+            return batches_from(connection, found_asset, check_uint(first, 62, "first"), limit)
 
     def batch_until(self, seal: int, asset: str | None = None) -> SealedBatch | None:
         """Return the last batch of an asset in the seals up to number `seal`, if there is one."""

@@ -5,18 +5,25 @@ from __future__ import annotations
 import unicodedata
 from typing import TYPE_CHECKING, Final, TypeGuard
 
+from ledger.measures import format_ratio
 from ledger.model import ISSUER, HoldState
 from ledger.times import moment_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from fractions import Fraction
 
     from ledger.changes import Change
     from ledger.links import Link
-    from ledger.results import Account, Asset, Balance, Entry, Hold, Sealed
+    from ledger.measures import Distribution, Supply, Velocity
+    from ledger.results import Account, Asset, Balance, Entry, Hold, Sealed, SealedBatch
 
 _AMOUNTS: Final = ("amount", "remaining", "max_debit", "max_balance")
 """Details of events that are amounts."""
+
+
+TOTALS: Final = ("minted", "burned", "earned", "spent", "staked")
+"""Totals of an asset besides the supply."""
 
 
 def amount_json(asset: Asset, amount: int) -> dict[str, str]:
@@ -196,20 +203,60 @@ def sealed_json(sealed: Sealed) -> dict[str, object]:
         "id": str(sealed.id),
         "prev_seal": str(sealed.seal.prev_seal),
         "timestamp": str(sealed.seal.timestamp),
-        "batches": [
-            {
-                "asset": batch.symbol,
-                "number": batch.batch.number,
-                "id": str(batch.id),
-                "first_seq": batch.batch.first_seq,
-                "last_seq": batch.batch.last_seq,
-                "new_head": str(batch.batch.new_head),
-                "tree_root": str(batch.batch.tree_root),
-                "payload_hash": str(batch.batch.payload_hash),
-            }
-            for batch in sealed.batches
-        ],
+        "batches": [batch_json(batch) for batch in sealed.batches],
     }
+
+
+def batch_json(batch: SealedBatch) -> dict[str, object]:
+    """Return a batch as JSON has it."""
+    return {
+        "asset": batch.symbol,
+        "number": batch.batch.number,
+        "id": str(batch.id),
+        "first_seq": batch.batch.first_seq,
+        "last_seq": batch.batch.last_seq,
+        "new_head": str(batch.batch.new_head),
+        "tree_root": str(batch.batch.tree_root),
+        "payload_hash": str(batch.batch.payload_hash),
+    }
+
+
+def figures_json(
+    asset: Asset,
+    totals: Supply,
+    spread: Distribution,
+    velocity: Velocity | None,
+    window: str | None,
+) -> dict[str, object]:
+    """Return all figures as JSON has them: ratios are text, as amounts are."""
+    return {
+        "asset": asset.symbol,
+        "total_supply": amount_json(asset, totals.total),
+        **{name: sum_json(asset, getattr(totals, name)) for name in TOTALS},
+        "holders": totals.holders,
+        "gini": ratio_text(spread.gini),
+        "top": [
+            {
+                "account_id": balance.account_id,
+                "balance": amount_json(asset, balance.balance),
+                "share": format_ratio(spread.share(balance)),
+            }
+            for balance in spread.top
+        ],
+        "velocity": None
+        if velocity is None
+        else {
+            "window": window,
+            "transfers": velocity.entries,
+            "amount": sum_json(asset, velocity.amount),
+            "ratio": ratio_text(velocity.ratio),
+        },
+    }
+
+
+def ratio_text(ratio: Fraction | None) -> str | None:
+    """Return a ratio as text; None where there is none."""
+    return None if ratio is None else format_ratio(ratio)
 
 
 def one_line(text: str) -> str:

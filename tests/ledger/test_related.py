@@ -93,3 +93,41 @@ def test_accounts_go_on_after_an_id(ledger: Ledger) -> None:
         assert [a.account_id for a in ledger.accounts(after=last)] == every[position + 1 :]
     assert [a.account_id for a in ledger.accounts("b", after="a")] == ["bob"]
     assert [a.account_id for a in ledger.accounts("b", after="bob")] == []
+
+
+def test_hours_and_batches_are_told_in_order(database_url: str) -> None:
+    hour = 3_600_000_000
+    now = [490_000 * hour]
+
+    def clock() -> int:
+        now[0] += 1_000
+        return now[0]
+
+    with Ledger.create(database_url, clock=clock) as ledger:
+        ledger.create_asset("AAA", "AAA", 2)
+        assert ledger.hours() == []
+        assert ledger.batches() == []
+        ledger.create_account("alice")
+        ledger.create_account("bob", 0)
+        for amounts in ((5, 7), (), (11,)):
+            for amount in amounts:
+                ledger.transfer("alice", "bob", amount)
+            ledger.seal()
+            now[0] += hour
+        assert ledger.hours() == [(490_000 * hour, 2, 12), (490_002 * hour, 1, 11)]
+        assert ledger.hours(last=1) == [(490_002 * hour, 1, 11)]
+        assert [(it.batch.number, it.batch.last_seq) for it in ledger.batches()] == [(1, 3), (2, 4)]
+        assert ledger.batches(first=2) == ledger.batches()[1:]
+        assert ledger.batches(limit=1) == ledger.batches()[:1]
+        assert ledger.batch(2) == ledger.batches()[1]
+        assert ledger.batch(3) is None
+        for wrong in (lambda: ledger.hours(last=0), lambda: ledger.batches(limit=1_001)):
+            with pytest.raises(FieldError):
+                wrong()
+
+
+def test_reading_waits_for_no_writer(database_url: str) -> None:
+    with Ledger.create(database_url) as ledger, ledger.connection() as writing:
+        writing.exec_driver_sql("UPDATE token_journals SET seq = seq")
+        with ledger.reading() as connection:
+            assert connection.exec_driver_sql("SELECT 1").scalar() == 1

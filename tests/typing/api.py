@@ -168,6 +168,8 @@ def measure(ledger: Ledger) -> str:
 def look_up(ledger: Ledger, id_: core.Hash32) -> None:
     assert_type(ledger.entry(id_), core.Entry)
     assert_type(ledger.group(id_), tuple[core.Entry, ...])
+    assert_type(ledger.batch(1), core.SealedBatch | None)
+    assert_type(ledger.batches(first=2), list[core.SealedBatch])
     assert_type(ledger.reversal(id_), core.Entry | None)
     assert_type(ledger.referenced("order", "7", limit=5), list[core.Entry])
     assert_type(ledger.find_hold(id_), core.Hold)
