@@ -371,3 +371,19 @@ submissions = Table(
     *byte_length("block_hash", 32, "token_submissions_block_hash_size"),
     Index("token_submissions_nonce", "chain_id", "sender", "nonce"),
 )
+
+api_keys = Table(
+    "token_api_keys",
+    metadata,
+    Column("id", Words, nullable=False, comment="the part of a key that names it"),
+    Column("hash", LargeBinary, nullable=False, comment="sha256 of its secret"),
+    Column("name", Words, nullable=False),
+    Column("scope", Words, nullable=False),
+    Column("accounts", Words, nullable=False, comment="JSON: those that it is for; [] for all"),
+    Column("created_at", Micros, nullable=False),
+    Column("expires_at", Micros),
+    Column("revoked_at", Micros),
+    PrimaryKeyConstraint("id", name="token_api_keys_pkey"),
+    CheckConstraint("scope IN ('read', 'post', 'admin')", name="token_api_keys_scope_known"),
+    *byte_length("hash", 32, "token_api_keys_hash_size"),
+)

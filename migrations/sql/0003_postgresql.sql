@@ -31,3 +31,17 @@ ALTER TABLE token_journals ADD COLUMN closed_seq BIGINT;
 
 ALTER TABLE token_journals ADD COLUMN closed_events BIGINT
     CONSTRAINT token_journals_closed CHECK (seq <= closed_seq AND events <= closed_events);
+
+CREATE TABLE token_api_keys (
+    id TEXT COLLATE "C" NOT NULL,
+    hash BYTEA NOT NULL,
+    name TEXT COLLATE "C" NOT NULL,
+    scope TEXT COLLATE "C" NOT NULL,
+    accounts TEXT COLLATE "C" NOT NULL,
+    created_at BIGINT NOT NULL,
+    expires_at BIGINT,
+    revoked_at BIGINT,
+    CONSTRAINT token_api_keys_pkey PRIMARY KEY (id),
+    CONSTRAINT token_api_keys_scope_known CHECK (scope IN ('read', 'post', 'admin')),
+    CONSTRAINT token_api_keys_hash_size CHECK (octet_length(hash) = 32)
+);

@@ -48,3 +48,17 @@ ALTER TABLE token_journals ADD COLUMN closed_seq INTEGER;
 
 ALTER TABLE token_journals ADD COLUMN closed_events INTEGER
     CONSTRAINT token_journals_closed CHECK (seq <= closed_seq AND events <= closed_events);
+
+CREATE TABLE token_api_keys (
+    id TEXT NOT NULL,
+    hash BLOB NOT NULL,
+    name TEXT NOT NULL,
+    scope TEXT NOT NULL,
+    accounts TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    expires_at BIGINT,
+    revoked_at BIGINT,
+    CONSTRAINT token_api_keys_pkey PRIMARY KEY (id),
+    CONSTRAINT token_api_keys_scope_known CHECK (scope IN ('read', 'post', 'admin')),
+    CONSTRAINT token_api_keys_hash_size CHECK (hash IS NULL OR (typeof(hash) = 'blob' AND length(hash) = 32))
+);

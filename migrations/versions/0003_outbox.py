@@ -1,5 +1,7 @@
 """The outbox (fees, sender, purpose, replacements, blocks), and journals that are closed.
 
+And the keys of the HTTP API.
+
 A program of revision 0002 that was left open cannot sign any more: it does not know the purpose,
 which may not be missing.
 """

@@ -28,6 +28,7 @@ TABLES = (
     "token_settings", "token_assets", "token_accounts", "token_balances", "token_journals",
     "token_ledger", "token_keys", "token_holds", "token_events", "token_volume", "token_seals",
     "token_batches", "token_submissions",
+    "token_api_keys",
 )  # fmt: skip
 
 Anything: TypeAlias = Any
