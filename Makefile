@@ -72,7 +72,7 @@ lock: ## resolve the dependencies anew into constraints.txt, for every platform 
 	.venv-lock/bin/python -m pip install --quiet --disable-pip-version-check uv
 	{ echo '# Written by `make lock`: the versions the suite last ran with.'; \
 	  .venv-lock/bin/uv pip compile --quiet --universal --upgrade --python-version 3.11 --no-annotate \
-	    --no-header --group dev pyproject.toml; } > .venv-lock/constraints.txt
+	    --no-header --group dev --extra api pyproject.toml; } > .venv-lock/constraints.txt
 	mv .venv-lock/constraints.txt constraints.txt && rm -rf .venv-lock
 
 clean: ## remove everything that make made
@@ -84,7 +84,7 @@ $(PYTHON_READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "evm-ledger needs Python >= 3.11")'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt pip
-	$(BIN)/python -m pip install --quiet -c constraints.txt --group dev --editable .
+	$(BIN)/python -m pip install --quiet -c constraints.txt --group dev --editable '.[api]'
 	touch $@
 
 # npm must be the wheel's own, run by the wheel's Node.js: Hardhat needs Node.js >= 22.13, and an older

@@ -12,6 +12,7 @@ from bridge.cli_plan import chain_plan
 from bridge.cli_proofs import check, prove_group
 from bridge.cli_replay import chain_replay, chain_status
 from bridge.cli_report import chain_report
+from bridge.cli_serve import key_group, serve
 from bridge.cli_verify import chain_verify
 from bridge.console import ask_wallet
 from ledger import cli
@@ -79,6 +80,8 @@ for command in (
     prove_group,
     check,
     chain_group,
+    serve,
+    key_group,
     vectors,
     demo,
 ):

@@ -77,6 +77,7 @@ def run_demo(
             _export(ledger, room / "export", say)
         numbers = _on_chain(room, database, url, batches, say)
     say(f"look around: evm-ledger account list --database {database}")
+    say(f"look at it in the explorer: evm-ledger serve --open-reads --database {database}")
     say(f"demo: ok {numbers}")
     return numbers
 

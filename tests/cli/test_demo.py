@@ -33,7 +33,7 @@ def test_the_demo(folder: Path) -> None:
     assert LAST_LINE.fullmatch(lines[-1])
     assert [line.split(":")[0].strip() for line in lines] == [
         "folder", "booked", "booked", "sealed", "exported", "deployed", "replayed", "verified",
-        "tampered", "audit", "verify", "look around", "demo",
+        "tampered", "audit", "verify", "look around", "look at it in the explorer", "demo",
     ]  # fmt: skip
     with Ledger.open(f"sqlite:///{folder}/room/ledger.db") as ledger:
         assert_mainnet(ledger)

@@ -1,0 +1,191 @@
+"""Keys of the API: shown once, stored as a hash, with a scope, accounts, an end.
+
+A key is `evl_`, 12 characters that name it, and a secret of 256 random bits. A hash without salt
+and stretching is enough: nobody guesses such a secret.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import re
+import secrets
+import time
+from dataclasses import dataclass
+from enum import StrEnum
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import BigInteger, LargeBinary, Text, column, insert, select, table, update
+
+from ledger.addresses import normalize_account_id
+from ledger.errors import FieldError, LedgerError
+from ledger.texts import check_text
+from ledger.times import microseconds
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from ledger import Ledger
+
+_TOKEN: Final = re.compile(r"evl_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
+
+# The schema itself is made by the migrations.
+_keys: Final = table(
+    "token_api_keys",
+    column("id", Text),
+    column("hash", LargeBinary),
+    column("name", Text),
+    column("scope", Text),
+    column("accounts", Text),
+    column("created_at", BigInteger),
+    column("expires_at", BigInteger),
+    column("revoked_at", BigInteger),
+)
+
+
+class Scope(StrEnum):
+    """What a key may do; each may do what the one before it may."""
+
+    READ = "read"
+    """Read."""
+    POST = "post"
+    """Also post: transfers, burns, groups, holds, reversals."""
+    ADMIN = "admin"
+    """Also what makes tokens, accounts, assets and seals, and what accounts may do."""
+
+    def covers(self, other: Scope) -> bool:
+        """Tell whether a key of this scope may do what `other` is needed for."""
+        order = list(Scope)
+        return order.index(self) >= order.index(other)
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A key as it is stored: without its secret."""
+
+    id: str
+    name: str
+    """What people call it."""
+    scope: Scope
+    accounts: frozenset[str]
+    """The accounts that it may read and debit; every one if empty."""
+    created_at: int
+    """Microseconds since 1970, UTC."""
+    expires_at: int | None
+    revoked_at: int | None
+
+    def state(self, now: int) -> str:
+        """Return "active", "expired" or "revoked"."""
+        if self.revoked_at is not None:
+            return "revoked"
+        return "expired" if self.expires_at is not None and self.expires_at <= now else "active"
+
+
+class KeyRefusedError(LedgerError):
+    """A token is none, or its key was revoked or has expired. The text does not say which."""
+
+
+class ApiKeys:
+    """The keys of one ledger's API."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        """Keep the keys in the ledger's own database."""
+        self._ledger = ledger
+
+    def create(
+        self,
+        name: str,
+        scope: Scope,
+        *,
+        accounts: Sequence[str] = (),
+        expires_at: datetime | None = None,
+    ) -> tuple[ApiKey, str]:
+        """Make a key; return it and its token, which nobody can show again.
+
+        Raises:
+            FieldError: naming the field.
+            NotFoundError: UNKNOWN_ACCOUNT.
+        """
+        if not check_text(name, "name"):
+            raise FieldError("name", "must not be empty")
+        if accounts and scope is Scope.ADMIN:
+            raise FieldError("scope", "an admin key is for every account: leave the accounts out")
+        own = frozenset(normalize_account_id(account, "account") for account in accounts)
+        for account in own:
+            self._ledger.account(account)
+        now = clock()
+        expiry = None if expires_at is None else microseconds(expires_at, "expires_at")
+        if expiry is not None and expiry <= now:
+            raise FieldError("expires_at", "must be in the future")
+        key = ApiKey(secrets.token_hex(6), name, scope, own, now, expiry, None)
+        secret = secrets.token_urlsafe(32)
+        row = {
+            "id": key.id,
+            "hash": _hash(secret),
+            "name": name,
+            "scope": str(scope),
+            "accounts": json.dumps(sorted(own), ensure_ascii=False),
+            "created_at": now,
+            "expires_at": expiry,
+            "revoked_at": None,
+        }
+        with self._ledger.connection() as connection:
+            connection.execute(insert(_keys).values(row))
+        return key, f"evl_{key.id}_{secret}"
+
+    def check(self, token: str) -> ApiKey:
+        """Return the key of `token`, in a time that says nothing about its secret.
+
+        Raises:
+            KeyRefusedError: there is none, it has expired, or it was revoked.
+        """
+        found = _TOKEN.fullmatch(token)
+        id_, secret = found.groups() if found else ("", "")
+        with self._ledger.reading() as connection:
+            row = connection.execute(select(_keys).where(_keys.c.id == id_)).one_or_none()
+        expected = bytes(32) if row is None else bytes(row.hash)
+        is_same = hmac.compare_digest(_hash(secret), expected)
+        if row is None or not is_same or _key(row).state(clock()) != "active":
+            raise KeyRefusedError("the key is none of this ledger's, or is not valid any more")
+        return _key(row)
+
+    def revoke(self, id_: str) -> ApiKey:
+        """Let a key be of no use any more, from now on and for ever.
+
+        Raises:
+            FieldError: there is no such key.
+        """
+        now = clock()
+        change = update(_keys).where(_keys.c.id == id_, _keys.c.revoked_at.is_(None))
+        with self._ledger.connection() as connection:
+            connection.execute(change.values(revoked_at=now))
+            row = connection.execute(select(_keys).where(_keys.c.id == id_)).one_or_none()
+        if row is None:
+            raise FieldError("id", f"no key {id_[:80]!r}: see `evm-ledger key list`")
+        return _key(row)
+
+    def all(self) -> list[ApiKey]:
+        """Return every key, the oldest first."""
+        with self._ledger.reading() as connection:
+            rows = connection.execute(select(_keys).order_by(_keys.c.created_at, _keys.c.id))
+            return [_key(row) for row in rows]
+
+
+def clock() -> int:
+    """Return microseconds since 1970: keys expire by this host's clock."""
+    return time.time_ns() // 1_000
+
+
+def _hash(secret: str) -> bytes:
+    """Return what is stored of a secret."""
+    return sha256(secret.encode()).digest()
+
+
+def _key(row: Any) -> ApiKey:  # noqa: ANN401 (SQLAlchemy's row)
+    """Return the key that a row is."""
+    accounts = frozenset(json.loads(row.accounts))
+    return ApiKey(
+        row.id, row.name, Scope(row.scope), accounts, row.created_at, row.expires_at, row.revoked_at
+    )

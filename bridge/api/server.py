@@ -1,0 +1,98 @@
+"""The server: one process that serves the application until it is told to end."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import signal
+from copy import deepcopy
+from typing import TYPE_CHECKING, Final
+
+import uvicorn
+
+from bridge.api.app import create_app
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+
+    from bridge.api.settings import Settings
+    from ledger import Ledger
+
+GRACE_SECONDS: Final = 30
+"""How long requests that were accepted have, once the server is told to end."""
+
+
+class _Server(uvicorn.Server):
+    """Tells the application that the end is near, so that whoever listens is sent home."""
+
+    def __init__(self, config: uvicorn.Config, ending: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ending = ending
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Take no further requests and finish those that were accepted; a second Ctrl-C does not.
+
+        Unlike uvicorn's own it keeps no signal to raise at the end: an end that was asked for, and
+        that lost nothing, is no failure.
+        """
+        del frame
+        self._ending()
+        self.force_exit = self.should_exit and sig == signal.SIGINT
+        self.should_exit = True
+
+
+def serve(
+    ledger: Ledger,
+    settings: Settings,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    access_log: bool = False,
+    started: Callable[[str], None] = lambda _: None,
+) -> None:
+    """Serve `ledger` at `host` and `port` (0 for a free one) until SIGINT or SIGTERM.
+
+    Accepted requests are finished first. `started` is told the URL once it can be asked.
+    """
+    app = create_app(ledger, settings)
+    logs = deepcopy(uvicorn.config.LOGGING_CONFIG)
+    logs["handlers"]["access"]["stream"] = "ext://sys.stderr"
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        access_log=access_log,
+        log_config=logs,
+        log_level=logging.INFO if access_log else logging.WARNING,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_keep_alive=20,
+    )
+
+    def ending() -> None:
+        app.state.service.stopping = True
+
+    server = _Server(config, ending)
+    plain_startup = server.startup
+
+    async def startup(sockets: list[object] | None = None) -> None:
+        await plain_startup(sockets)  # type: ignore[arg-type]  # uvicorn's own sockets
+        for listening in server.servers:
+            for socket in listening.sockets:
+                name, bound = socket.getsockname()[:2]
+                shown = f"[{name}]" if ":" in name else name
+                started(f"http://{shown}:{bound}")
+
+    server.startup = startup  # type: ignore[method-assign, assignment]  # it has no other hook
+    server.run()
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine can reach `host`."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

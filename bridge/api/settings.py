@@ -1,0 +1,43 @@
+"""What whoever runs the server decides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ledger.errors import FieldError
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How the API behaves.
+
+    Raises:
+        FieldError: naming what is out of range.
+    """
+
+    open_reads: bool = False
+    """Whether reading needs no key. Writing always needs one."""
+    rate: float = 100.0
+    """Requests a second that one key (or, without a key, one host) may make on average."""
+    burst: int = 200
+    """Requests that it may make at once."""
+    max_body: int = 1 << 20
+    """Bytes of a request's body."""
+    max_writes: int = 256
+    """Writes under way at once; one more is told to come back (503)."""
+    threads: int = 64
+    """Requests that work at once; writes that wait for each other share a commit."""
+    poll: float = 0.5
+    """Seconds between two looks for changes, where somebody listens."""
+
+    def __post_init__(self) -> None:
+        for name, least, most in (
+            ("rate", 0.001, 1e6),
+            ("burst", 1, 1_000_000),
+            ("max_body", 1_024, 1 << 30),
+            ("max_writes", 1, 100_000),
+            ("threads", 1, 1_000),
+            ("poll", 0.01, 60),
+        ):
+            if not least <= getattr(self, name) <= most:
+                raise FieldError(name, f"must be within {least} .. {most}")

@@ -1,0 +1,58 @@
+"""Changes as they happen: server-sent events, which go on after `Last-Event-ID`."""
+
+from collections.abc import AsyncIterator
+from functools import partial
+from typing import Annotated, Any
+
+import anyio
+from anyio import to_thread
+from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+
+from bridge.api.guards import Api, Reader, Service
+from bridge.api.history_reads import changes_json, check_listener
+from bridge.api.problems import problems
+
+router = APIRouter(prefix="/v1", tags=["changes"])
+
+_PAGE = 100
+
+
+def listen_from(
+    api: Api,
+    caller: Reader,
+    after: Annotated[
+        str | None, Query(max_length=65_536, description="Where to begin; the start, if left out.")
+    ] = None,
+    last_event_id: Annotated[
+        str | None,
+        Header(alias="Last-Event-ID", max_length=65_536, description="Wins over `after`."),
+    ] = None,
+) -> str | None:
+    """Return where a stream begins, once the caller may listen and the cursor is one.
+
+    All of it before the answer begins: afterwards nothing can be refused any more.
+    """
+    check_listener(caller)
+    cursor = last_event_id or after
+    api.ledger.changes_page(cursor, 1)
+    return cursor
+
+
+@router.get("/changes/stream", response_class=EventSourceResponse, responses=problems())
+async def stream_changes(
+    request: Request, api: Api, cursor: Annotated[str | None, Depends(listen_from)]
+) -> AsyncIterator[ServerSentEvent]:
+    """Every change from a cursor on, each once and in order, for as long as the caller listens."""
+    while not api.stopping and not await request.is_disconnected():
+        page = await _page(api, cursor)
+        for change in page["changes"]:
+            yield ServerSentEvent(data=change, event="change", id=change["cursor"])
+        cursor = page["cursor"]
+        if not page["more"]:
+            await anyio.sleep(api.settings.poll)
+
+
+async def _page(api: Service, cursor: str | None) -> dict[str, Any]:
+    """Read the next page, in a thread: the database is waited for there."""
+    return await to_thread.run_sync(partial(changes_json, api.ledger, cursor, _PAGE))

@@ -1,0 +1,96 @@
+"""Changes as server-sent events: each once and in order, from where a listener left."""
+
+from __future__ import annotations
+
+import json
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from bridge.api import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import httpx
+
+    from ledger import Ledger
+    from tests.api.server import ApiServer
+
+QUICK = Settings(rate=1e6, burst=1_000_000, poll=0.02)
+
+
+@pytest.fixture
+def quick(serve: Callable[[Settings], ApiServer]) -> ApiServer:
+    return serve(QUICK)
+
+
+def events(answer: httpx.Response) -> Iterator[tuple[str, Any]]:
+    """Yield (id, data) of each event of a stream."""
+    id_, data = "", ""
+    for line in answer.iter_lines():
+        name, _, value = line.partition(": ")
+        if name == "id":
+            id_ = value
+        elif name == "data":
+            data = value
+        elif not line and data:
+            yield id_, json.loads(data)
+            data = ""
+
+
+def listen(
+    client: httpx.Client, count: int, last: str | None = None, **query: str
+) -> list[tuple[str, Any]]:
+    """Return the next `count` events."""
+    headers = {} if last is None else {"Last-Event-ID": last}
+    with client.stream("GET", "/v1/changes/stream", headers=headers, params=query) as answer:
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        found = events(answer)
+        return [next(found) for _ in range(count)]
+
+
+def test_a_listener_hears_what_was_and_what_comes(quick: ApiServer, ledger: Ledger) -> None:
+    client = quick.client(quick.token("read"))
+    before = [change.cursor for change in ledger.changes()]
+    heard: list[tuple[str, Any]] = []
+    listening = threading.Thread(target=lambda: heard.extend(listen(client, len(before) + 2)))
+    listening.start()
+    first = ledger.transfer("alice", "bob", 1)
+    second = ledger.transfer("bob", "alice", 2)
+    listening.join(30)
+    assert not listening.is_alive()
+    assert [id_ for id_, _ in heard[: len(before)]] == before
+    assert [data["entry"]["id"] for _, data in heard[-2:]] == [str(first.id), str(second.id)]
+
+
+def test_a_listener_goes_on_after_the_last_event_it_saw(quick: ApiServer, ledger: Ledger) -> None:
+    client = quick.client(quick.token("read"))
+    for number in range(1, 8):
+        ledger.transfer("alice", "bob", number)
+    every = listen(client, sum(1 for _ in ledger.changes()))
+    for position in (0, 3, len(every) - 2):
+        rest = listen(client, len(every) - position - 1, last=every[position][0])
+        assert rest == every[position + 1 :]
+    assert listen(client, 1, after=every[4][0]) == [every[5]]
+    assert listen(client, 1, last=every[4][0], after=every[0][0]) == [every[5]]
+
+
+def test_a_cursor_of_nobody_is_refused_before_the_stream_begins(quick: ApiServer) -> None:
+    client = quick.client(quick.token("read"))
+    answer = client.get("/v1/changes/stream", headers={"Last-Event-ID": "nonsense"})
+    assert (answer.status_code, answer.json()["code"]) == (422, "INVALID_FIELD")
+
+
+def test_pages_of_changes_tell_the_same(quick: ApiServer, ledger: Ledger) -> None:
+    client = quick.client(quick.token("read"))
+    ledger.transfer("alice", "bob", 1)
+    every = [data for _, data in listen(client, sum(1 for _ in ledger.changes()))]
+    told, cursor, more = [], None, True
+    while more:
+        query = {"limit": "3"} if cursor is None else {"limit": "3", "after": cursor}
+        page = client.get("/v1/changes", params=query).json()
+        told += page["changes"]
+        cursor, more = page["cursor"], page["more"]
+    assert told == every
