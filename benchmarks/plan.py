@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import chain as joined
 from typing import TYPE_CHECKING, Final
 
-from benchmarks import batches, chain, growth, machine, peer, processes, threads
+from benchmarks import batches, chain, growth, http_load, machine, peer, processes, threads
 from benchmarks.databases import Postgresql, Sqlite
 from tests.support.guardian import Guardian
 
@@ -24,6 +24,7 @@ SECTIONS: Final = {
     "batches": "post_many at 1, 100, 500 and 5,000 a call, beside the driver's bare rows",
     "singles": "one entry a commit: one thread, 16 and 64, spread and on one hot account",
     "processes": "one process and eight",
+    "http": "the HTTP API: reads and writes, 1, 16 and 64 connections",
     "pgledger": "the same loads on pgledger (needs --pgledger)",
     "growth": "audit, export, import, statements, bytes, memory: young, and with --entries",
 }
@@ -68,6 +69,7 @@ class Plan:
             "batches": (batches.measure,),
             "singles": (batches.alone, threads.measure),
             "processes": (processes.measure,),
+            "http": (http_load.measure,),
             "growth": (growth.measure,),
         }
         chosen = joined.from_iterable(

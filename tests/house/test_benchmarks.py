@@ -30,6 +30,7 @@ SHOWN_BY: Final = {
     "growth": ("audit / ", "memory, "),
     "pgledger": ("pgledger",),
     "processes": (),
+    "http": (),
 }
 """In which section a goal's result is measured: the words in its name."""
 
