@@ -342,7 +342,8 @@ def test_every_command_is_tested_or_a_group() -> None:
     assert list(main.commands) == [
         "init", "asset", "account", "mint", "burn", "transfer", "group", "reverse", "hold",
         "balance", "statement", "supply", "changes", "seal", "import-legacy", "db", "audit",
-        "checkpoint", "export", "import", "prove", "check", "chain", "serve", "key", "vectors", "demo",
+        "checkpoint", "export", "import", "prove", "check", "chain", "serve", "key", "vectors",
+        "demo",
     ]  # fmt: skip
 
 
