@@ -11,6 +11,7 @@ from bridge.chain import Chain
 from bridge.export import export
 from bridge.keys import Signer
 from tests.bridge.histories import small_ledger, standing_ledger
+from tests.bridge.killed import Executioner
 from tests.support.rpc_proxy import RpcProxy
 
 if TYPE_CHECKING:
@@ -64,6 +65,14 @@ def hostile(node: Node) -> Iterator[RpcProxy]:
     proxy = RpcProxy(node)
     yield proxy
     proxy.close()
+
+
+@pytest.fixture(scope="session")
+def executioner() -> Iterator[Executioner]:
+    """Return the program that kills replays."""
+    program = Executioner()
+    yield program
+    program.close()
 
 
 @pytest.fixture(scope="session")

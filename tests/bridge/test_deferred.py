@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -31,7 +32,6 @@ from tests.bridge.histories import (
 )
 from tests.bridge.killed import STEPS
 from tests.bridge.outcomes import QUICK, check_exact, statuses
-from tests.bridge.test_survives import killed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from bridge.keys import Signer
     from bridge.progress import Progress
     from bridge.tokens import Token
+    from tests.bridge.killed import Executioner
 
 SYMBOL: Final = "SCI"
 DEFERRED: Final = "LedgerTokenDeferred/1"
@@ -240,12 +241,12 @@ def test_it_goes_on_wherever_it_was_stopped(long: Ledger, chain: Chain, signer: 
 
 
 def test_killed_between_any_two_steps(
-    long: Ledger, sqlite_url: str, chain: Chain, signer: Signer
+    long: Ledger, sqlite_url: str, chain: Chain, signer: Signer, executioner: Executioner
 ) -> None:
     deploy(long, chain, signer)
     reached = []
     for step in STEPS:
-        killed(sqlite_url, chain.name, step, 1)
+        assert executioner.run(sqlite_url, chain.name, step, 1) == -signal.SIGKILL
         token = token_of(long, chain)
         reached.append((token.deferring, token.last_seq))
     assert reached[0] == (False, 0)
@@ -256,13 +257,13 @@ def test_killed_between_any_two_steps(
 
 
 def test_killed_while_it_settles(
-    long: Ledger, sqlite_url: str, chain: Chain, signer: Signer
+    long: Ledger, sqlite_url: str, chain: Chain, signer: Signer, executioner: Executioner
 ) -> None:
     deploy(long, chain, signer)
     with pytest.raises(Stopped):
         replay(long, chain, signer, progress=stop_at(7))
     for step in ("signed", "stored"):
-        killed(sqlite_url, chain.name, step, 1)
+        assert executioner.run(sqlite_url, chain.name, step, 1) == -signal.SIGKILL
         assert token_of(long, chain).deferring
     replay(long, chain, signer, patience=QUICK)
     assert events(long, chain) == (1, 1)

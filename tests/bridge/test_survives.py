@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import pytest
@@ -29,27 +26,16 @@ from tests.support.rpc_proxy import Dropped, RpcProxy, honest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from bridge.keys import Signer
+    from tests.bridge.killed import Executioner
     from tests.support.nodes import Node
     from tests.support.rpc_proxy import Behave, Forward, Json
 
 T = TypeVar("T")
 
-ROOT = Path(__file__).parents[2]
 SEND = "eth_sendRawTransaction"
-
-
-def killed(url: str, rpc: str, step: str, number: int) -> None:
-    """Run a replay that is killed at `step`."""
-    ended = subprocess.run(
-        [sys.executable, "-m", "tests.bridge.killed", url, rpc, step, str(number)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ended.returncode == -signal.SIGKILL, ended.stderr
 
 
 # --- the process ends ---
@@ -57,11 +43,17 @@ def killed(url: str, rpc: str, step: str, number: int) -> None:
 
 @pytest.mark.parametrize("step", STEPS)
 def test_killed_between_two_steps(
-    book: Ledger, sqlite_url: str, any_chain: Chain, signer: Signer, *, step: str
+    *,
+    book: Ledger,
+    sqlite_url: str,
+    any_chain: Chain,
+    signer: Signer,
+    executioner: Executioner,
+    step: str,
 ) -> None:
     deploy(book, any_chain, signer)
     nonce = any_chain.next_nonce(signer.address)
-    killed(sqlite_url, any_chain.name, step, 2)
+    assert executioner.run(sqlite_url, any_chain.name, step, 2) == -signal.SIGKILL
     replay(book, any_chain, signer, patience=QUICK)
     check_exact(book, any_chain, signer)
     assert any_chain.next_nonce(signer.address) == nonce + 4
@@ -70,14 +62,14 @@ def test_killed_between_two_steps(
 
 
 def test_killed_while_nothing_is_mined(
-    book: Ledger, sqlite_url: str, any_chain: Chain, signer: Signer
+    book: Ledger, sqlite_url: str, any_chain: Chain, signer: Signer, executioner: Executioner
 ) -> None:
     """What it left in the mempool is what the next run waits for."""
     deploy(book, any_chain, signer)
     nonce = any_chain.next_nonce(signer.address)
     any_chain.request("evm_setAutomine", False)  # noqa: FBT003 (JSON-RPC is positional)
     try:
-        killed(sqlite_url, any_chain.name, "noted", 1)
+        assert executioner.run(sqlite_url, any_chain.name, "noted", 1) == -signal.SIGKILL
         assert any_chain.next_nonce(signer.address) == nonce + 1
         assert any_chain.next_nonce(signer.address, "latest") == nonce
     finally:
@@ -89,11 +81,11 @@ def test_killed_while_nothing_is_mined(
 
 
 def test_what_an_older_version_stored_is_followed(
-    book: Ledger, sqlite_url: str, chain: Chain, signer: Signer
+    book: Ledger, sqlite_url: str, chain: Chain, signer: Signer, executioner: Executioner
 ) -> None:
     """Before schema 0003 nothing said who signed, and with which fees: the bytes do."""
     deploy(book, chain, signer)
-    killed(sqlite_url, chain.name, "stored", 2)
+    assert executioner.run(sqlite_url, chain.name, "stored", 2) == -signal.SIGKILL
     with book.connection() as connection:
         connection.execute(
             text(
