@@ -83,7 +83,7 @@ def main() -> None:
     """Serve until the process is ended; the URL is the first line printed."""
     kind, url = sys.argv[1:3]
     if kind == "ledger":
-        settings = Settings(rate=1e6, burst=1_000_000, threads=THREADS, max_writes=1_000)
+        settings = Settings(rate=1e6, burst=1_000_000)
         with Ledger.open(url) as ledger:
             serve(ledger, settings, port=0, started=lambda at: print(at, flush=True))
         return

@@ -57,7 +57,7 @@ def _check_extra() -> None:
 )
 @click.option("--burst", default=200, show_default=True, help="Requests at once for one key.")
 @click.option(
-    "--max-writes", default=256, show_default=True, help="Writes under way at once; more get a 503."
+    "--max-writes", default=80, show_default=True, help="Writes under way at once; more get a 503."
 )
 @click.option("--access-log", is_flag=True, help="Write a line for each request to stderr.")
 @database_option
@@ -79,15 +79,22 @@ def serve(
     Writing needs a key (`evm-ledger key create`); reading too, unless --open-reads.
     """
     _check_extra()
-    from bridge.api.keys import ApiKeys  # noqa: PLC0415 (needs the extra)
+    from bridge.api.keys import ApiKeys, clock  # noqa: PLC0415 (needs the extra)
     from bridge.api.server import is_loopback  # noqa: PLC0415 (same)
     from bridge.api.server import serve as run  # noqa: PLC0415 (same)
     from bridge.api.settings import Settings  # noqa: PLC0415 (same)
 
-    settings = Settings(open_reads=open_reads, rate=rate, burst=burst, max_writes=max_writes)
+    settings = Settings(
+        open_reads=open_reads,
+        rate=rate,
+        burst=burst,
+        max_writes=max_writes,
+        threads=max_writes + 16,
+    )
     with database.open() as ledger:
         if not is_loopback(host):
-            if not ApiKeys(ledger).all():
+            now = clock()
+            if not any(key.state(now) == "active" for key in ApiKeys(ledger).all()):
                 click.echo(
                     f"warning: {host} can be reached from elsewhere, and there is no key yet",
                     err=True,

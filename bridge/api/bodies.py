@@ -150,6 +150,16 @@ class PostHoldIn(Words):
     dry_run: bool = Field(default=False, strict=True)
 
 
+class VoidHoldIn(Body):
+    """A hold to release."""
+
+    dry_run: bool = Field(default=False, strict=True)
+
+
+class NothingIn(Body):
+    """Nothing: what is sent all the same is refused."""
+
+
 class ReversalIn(Body):
     """An entry to undo by a new one."""
 

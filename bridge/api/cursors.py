@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from ledger.errors import FieldError
 from ledger.hashing import keccak
@@ -13,7 +13,10 @@ from ledger.hashing import keccak
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+T = TypeVar("T", str, int)
+
 _TAG = 8
+_MOST = 2**62
 
 
 def write_cursor(of: Sequence[object], position: str | int) -> str:
@@ -22,7 +25,7 @@ def write_cursor(of: Sequence[object], position: str | int) -> str:
     return base64.urlsafe_b64encode(_tag(of, body) + body).decode().rstrip("=")
 
 
-def read_cursor(of: Sequence[object], text: str | None) -> str | int | None:
+def read_cursor(of: Sequence[object], text: str | None, kind: type[T]) -> T | None:
     """Return the position in a cursor of the same list; None without one.
 
     Raises:
@@ -37,7 +40,12 @@ def read_cursor(of: Sequence[object], text: str | None) -> str | int | None:
     tag, body = data[:_TAG], data[_TAG:]
     if tag != _tag(of, body):
         raise FieldError("cursor", "is none that this list gave; start without one")
-    found: str | int = json.loads(body)
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        found = None
+    if type(found) is not kind or (isinstance(found, int) and not 0 <= found < _MOST):
+        raise FieldError("cursor", "is none that this list gave; start without one")
     return found
 
 

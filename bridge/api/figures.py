@@ -14,18 +14,27 @@ if TYPE_CHECKING:
 MAX_WINDOW_HOURS: Final = MAX_HOURS
 
 
-def figures(ledger: Ledger, symbol: str | None, window: timedelta, top: int) -> dict[str, Any]:
-    """Return supply, distribution and velocity of an asset.
+def figures(
+    ledger: Ledger,
+    symbol: str | None,
+    window: timedelta,
+    top: int,
+    own: frozenset[str] = frozenset(),
+) -> dict[str, Any]:
+    """Return supply, distribution and velocity of an asset; of its holders, only `own` if any.
 
     Raises:
         NotFoundError, FieldError, RefusedError: as the ledger says.
     """
     asset = ledger.asset(symbol)
     hours = window // timedelta(hours=1)
-    return figures_json(
+    shown: dict[str, Any] = figures_json(
         asset,
         ledger.supply(asset.symbol),
         ledger.distribution(asset.symbol, top=top),
         ledger.velocity(asset.symbol, window=window),
         f"{hours}h",
     )
+    if own:
+        shown["top"] = [it for it in shown["top"] if it["account_id"] in own]
+    return shown

@@ -32,9 +32,9 @@ def balance(
 
 
 @router.get("/supply", response_model=SupplyOut, responses=problems(404))
-def supply(api: Api, _: Reader, symbol: SymbolQuery = None) -> dict[str, Any]:
+def supply(api: Api, caller: Reader, symbol: SymbolQuery = None) -> dict[str, Any]:
     """Total supply, velocity over 30 days, distribution."""
-    return figures(api.ledger, symbol, _WINDOW, 10)
+    return figures(api.ledger, symbol, _WINDOW, 10, caller.accounts)
 
 
 @router.get("/ledger", response_model=EntriesOut, responses=problems(404))

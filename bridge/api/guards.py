@@ -33,7 +33,7 @@ class Service:
     """Whether the server is asked to end: who listens for changes is sent home."""
 
 
-def service(request: Request) -> Service:
+async def service(request: Request) -> Service:
     """Return what `create_app` was given."""
     found: Service = request.app.state.service
     return found
@@ -152,26 +152,37 @@ def _limit(api: Service, who: str) -> None:
 
 
 Reader = Annotated[Caller, Depends(guard(Scope.READ))]
-Poster = Annotated[Caller, Depends(guard(Scope.POST))]
-Admin = Annotated[Caller, Depends(guard(Scope.ADMIN))]
 
 
-async def admitted(api: Api) -> AsyncIterator[None]:
-    """Let a write in, unless too many are under way. Raises Problem.
+def writer(scope: Scope) -> Callable[..., AsyncIterator[Caller]]:
+    """Return the dependency that lets such callers write, unless too many writes are under way.
 
-    Nothing of a request that is sent away was done: it can be sent again as it is.
+    Nothing of a request that is sent away was done: it can be sent again as it is. Who may not
+    write takes no place of those who may.
     """
-    if api.writes >= api.settings.max_writes or api.stopping:
-        headers = {"Retry-After": str(RETRY_SECONDS)}
-        raise Problem(503, "OVERLOADED", "too many writes at once: send it again", headers=headers)
-    api.writes += 1
-    try:
-        yield
-    finally:
-        api.writes -= 1
+    checked = guard(scope)
+
+    async def admit(api: Api, caller: Annotated[Caller, Depends(checked)]) -> AsyncIterator[Caller]:
+        """Count a write while it is under way. Raises Problem."""
+        if api.writes >= api.settings.max_writes or api.stopping:
+            headers = {"Retry-After": str(RETRY_SECONDS)}
+            raise Problem(
+                503, "OVERLOADED", "too many writes at once: send it again", headers=headers
+            )
+        api.writes += 1
+        try:
+            yield caller
+        finally:
+            api.writes -= 1
+
+    return admit
 
 
-def idempotency_key(
+Poster = Annotated[Caller, Depends(writer(Scope.POST))]
+Admin = Annotated[Caller, Depends(writer(Scope.ADMIN))]
+
+
+async def idempotency_key(
     key: Annotated[
         str | None,
         Header(

@@ -5,9 +5,11 @@ from typing import Any, Final
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from sqlalchemy.exc import SQLAlchemyError
 
 from bridge.api.guards import Api, Reader
 from bridge.api.problems import Problem, problems
+from ledger import LedgerError
 
 router = APIRouter(tags=["operation"])
 
@@ -49,7 +51,7 @@ class Metrics:
 
 
 @router.get("/healthz", responses=problems())
-def healthz() -> dict[str, str]:
+async def healthz() -> dict[str, str]:
     """The process answers."""
     return {"status": "ok"}
 
@@ -59,7 +61,11 @@ def readyz(api: Api) -> dict[str, str]:
     """The database answers, and the server is not about to end."""
     if api.stopping:
         raise Problem(503, "OVERLOADED", "the server is ending", headers={"Retry-After": "1"})
-    api.ledger.assets()
+    try:
+        api.ledger.assets()
+    except (SQLAlchemyError, LedgerError):
+        headers = {"Retry-After": "1"}
+        raise Problem(503, "BUSY", "the database does not answer", headers=headers) from None
     return {"status": "ready"}
 
 

@@ -46,7 +46,7 @@ def list_holds(
         caller.check_account(account)
     asset = api.ledger.asset(symbol)
     of = ("holds", str(asset.id), account, state)
-    after = int(read_cursor(of, cursor) or 0)
+    after = read_cursor(of, cursor, int) or 0
     wanted = None if state is None else HoldState(state)
     holds = api.ledger.holds(account, asset.symbol, state=wanted, after=after)
     page = list(islice(holds, limit + 1))
@@ -75,7 +75,7 @@ def list_seals(
     """Seals in their order, each with its batches."""
     caller.check_everything()
     of = ("seals",)
-    first = int(read_cursor(of, cursor) or 0) + 1
+    first = (read_cursor(of, cursor, int) or 0) + 1
     page = list(islice(api.ledger.seals(first), limit + 1))
     shown = page[:limit]
     return {
@@ -109,7 +109,7 @@ def list_batches(
     caller.check_everything()
     asset = api.ledger.asset(symbol)
     of = ("batches", str(asset.id))
-    first = int(read_cursor(of, cursor) or 0) + 1
+    first = (read_cursor(of, cursor, int) or 0) + 1
     page = api.ledger.batches(asset.symbol, first, limit + 1)
     shown = page[:limit]
     return {

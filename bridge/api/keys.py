@@ -151,6 +151,12 @@ class ApiKeys:
             raise KeyRefusedError("the key is none of this ledger's, or is not valid any more")
         return _key(row)
 
+    def is_active(self, id_: str) -> bool:
+        """Tell whether a key that was checked before is still good."""
+        with self._ledger.reading() as connection:
+            row = connection.execute(select(_keys).where(_keys.c.id == id_)).one_or_none()
+        return row is not None and _key(row).state(clock()) == "active"
+
     def revoke(self, id_: str) -> ApiKey:
         """Let a key be of no use any more, from now on and for ever.
 

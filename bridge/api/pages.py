@@ -14,7 +14,7 @@ import segno
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from bridge.api import charts
 from bridge.api.canonical import encoding_of
@@ -53,13 +53,21 @@ def _short(value: object) -> str:
     return f"{text[:10]}…{text[-6:]}"
 
 
+def _exact(text: str) -> Markup:
+    """Return text that a browser reads back as it is: carriage returns too, which HTML changes."""
+    return Markup(str(escape(text)).replace("\r", "&#13;"))  # noqa: S704 (escaped just before)
+
+
 def _segment(text: str) -> str:
     """Return text as one part of a path, whatever it is."""
     return quote(text, safe="")
 
 
 _environment.filters.update(
-    short=_short, segment=_segment, moment=lambda at: time_text(at)[:19].replace("T", " ") + " UTC"
+    exact=_exact,
+    short=_short,
+    segment=_segment,
+    moment=lambda at: time_text(at)[:19].replace("T", " ") + " UTC",
 )
 
 
@@ -200,7 +208,7 @@ def accounts(
 
     def show() -> HTMLResponse:
         of = ("page accounts", prefix)
-        after = str(read_cursor(of, cursor) or "")
+        after = read_cursor(of, cursor, str) or ""
         page = list(islice(api.ledger.accounts(prefix, after=after), PAGE + 1))
         following = write_cursor(of, page[PAGE - 1].account_id) if len(page) > PAGE else None
         return page_of(
@@ -295,8 +303,8 @@ def entries(
         if asset is None:
             return page_of(request, "empty.html")
         of = ("page entries", str(asset.id))
-        before = read_cursor(of, cursor)
-        end = ledger.head(asset.symbol).seq if before is None else int(before) - 1
+        before = read_cursor(of, cursor, int)
+        end = ledger.head(asset.symbol).seq if before is None else before - 1
         found = list(ledger.entries(asset.symbol, max(1, end - PAGE + 1), end))[::-1]
         more = bool(found) and found[-1].seq > 1
         following = write_cursor(of, found[-1].seq) if more else None

@@ -169,7 +169,6 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(LedgerError, _ledger_error)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http_error)
-    app.add_exception_handler(Exception, _unexpected)
 
 
 def _problem(_: Request, error: Exception) -> JSONResponse:
@@ -229,10 +228,3 @@ def _allowed(request: Request) -> set[str]:
         if route.path_regex.match(path)
         for method in route.methods or ()
     }
-
-
-def _unexpected(_: Request, error: Exception) -> JSONResponse:
-    """Answer that something went wrong here; what, is in the log of the server."""
-    del error
-    detail = "the server could not do this; what it was is in its log, and nothing is half done"
-    return problem_response(500, "INTERNAL", detail)

@@ -104,7 +104,7 @@ def list_accounts(
     """Accounts by id (code points), all or those whose id begins with a prefix."""
     caller.check_everything()
     of = ("accounts", prefix)
-    after = str(read_cursor(of, cursor) or "")
+    after = read_cursor(of, cursor, str) or ""
     page = list(islice(api.ledger.accounts(prefix, after=after), limit + 1))
     more = len(page) > limit
     shown = page[:limit]
@@ -163,13 +163,13 @@ def read_past_balance(
 @router.get("/supply", response_model=SupplyOut, responses=problems(404), tags=["assets"])
 def read_supply(
     api: Api,
-    _: Reader,
+    caller: Reader,
     symbol: SymbolQuery = None,
     window_hours: Annotated[int, Query(ge=1, le=MAX_WINDOW_HOURS)] = 720,
     top: Annotated[int, Query(ge=0, le=1_000)] = 10,
 ) -> dict[str, Any]:
     """Supply, distribution and velocity of an asset."""
-    return figures(api.ledger, symbol, timedelta(hours=window_hours), top)
+    return figures(api.ledger, symbol, timedelta(hours=window_hours), top, caller.accounts)
 
 
 # --- entries ---
@@ -227,14 +227,14 @@ def _journal_page(
 ) -> dict[str, Any]:
     """Return a page of an asset's journal."""
     of = ("entries", str(asset.id), order)
-    position = read_cursor(of, cursor)
+    position = read_cursor(of, cursor, int)
     last = ledger.head(asset.symbol).seq
     if order == "newest":
-        end = last if position is None else int(position) - 1
+        end = last if position is None else position - 1
         found = list(ledger.entries(asset.symbol, max(1, end - limit + 1), end))[::-1]
         more = bool(found) and found[-1].seq > 1
     else:
-        begin = 1 if position is None else int(position) + 1
+        begin = 1 if position is None else position + 1
         found = list(ledger.entries(asset.symbol, begin, min(last, begin + limit - 1)))
         more = bool(found) and found[-1].seq < last
     return {

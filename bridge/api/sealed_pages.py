@@ -28,7 +28,7 @@ def seals(request: Request, api: Api, cursor: CursorText = None) -> HTMLResponse
 
     def show() -> HTMLResponse:
         of = ("page seals",)
-        first = int(read_cursor(of, cursor) or 0) + 1
+        first = (read_cursor(of, cursor, int) or 0) + 1
         page = list(islice(api.ledger.seals(first), PAGE + 1))
         following = write_cursor(of, page[PAGE - 1].seal.number) if len(page) > PAGE else None
         return page_of(request, "seals.html", seals=page[:PAGE], following=following)
@@ -76,7 +76,7 @@ def holds(
         if asset is None:
             return page_of(request, "empty.html")
         of = ("page holds", str(asset.id))
-        after = int(read_cursor(of, cursor) or 0)
+        after = read_cursor(of, cursor, int) or 0
         page = list(islice(ledger.holds(None, asset.symbol, after=after), PAGE + 1))
         following = write_cursor(of, page[PAGE - 1].number) if len(page) > PAGE else None
         return page_of(request, "holds.html", asset=asset, holds=page[:PAGE], following=following)

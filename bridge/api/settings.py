@@ -23,10 +23,10 @@ class Settings:
     """Requests that it may make at once."""
     max_body: int = 1 << 20
     """Bytes of a request's body."""
-    max_writes: int = 256
+    max_writes: int = 80
     """Writes under way at once; one more is told to come back (503)."""
-    threads: int = 64
-    """Requests that work at once; writes that wait for each other share a commit."""
+    threads: int = 96
+    """Requests that work at once, more than `max_writes`: reads go on while writes wait."""
     poll: float = 0.5
     """Seconds between two looks for changes, where somebody listens."""
 
@@ -41,3 +41,5 @@ class Settings:
         ):
             if not least <= getattr(self, name) <= most:
                 raise FieldError(name, f"must be within {least} .. {most}")
+        if self.max_writes >= self.threads:
+            raise FieldError("max_writes", "must be below the threads: reads need some")

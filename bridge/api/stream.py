@@ -1,7 +1,6 @@
 """Changes as they happen: server-sent events, which go on after `Last-Event-ID`."""
 
 from collections.abc import AsyncIterator
-from functools import partial
 from typing import Annotated, Any
 
 import anyio
@@ -9,7 +8,7 @@ from anyio import to_thread
 from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from bridge.api.guards import Api, Reader, Service
+from bridge.api.guards import Api, Caller, Reader, Service
 from bridge.api.history_reads import changes_json, check_listener
 from bridge.api.problems import problems
 
@@ -28,24 +27,27 @@ def listen_from(
         str | None,
         Header(alias="Last-Event-ID", max_length=65_536, description="Wins over `after`."),
     ] = None,
-) -> str | None:
-    """Return where a stream begins, once the caller may listen and the cursor is one.
+) -> tuple[Caller, str | None]:
+    """Return who listens, and from where; it is checked that they may, and that it is a place.
 
     All of it before the answer begins: afterwards nothing can be refused any more.
     """
     check_listener(caller)
     cursor = last_event_id or after
     api.ledger.changes_page(cursor, 1)
-    return cursor
+    return caller, cursor
 
 
 @router.get("/changes/stream", response_class=EventSourceResponse, responses=problems())
 async def stream_changes(
-    request: Request, api: Api, cursor: Annotated[str | None, Depends(listen_from)]
+    request: Request, api: Api, listener: Annotated[tuple[Caller, str | None], Depends(listen_from)]
 ) -> AsyncIterator[ServerSentEvent]:
     """Every change from a cursor on, each once and in order, for as long as the caller listens."""
+    caller, cursor = listener
     while not api.stopping and not await request.is_disconnected():
-        page = await _page(api, cursor)
+        page = await _page(api, caller, cursor)
+        if page is None:
+            return
         for change in page["changes"]:
             yield ServerSentEvent(data=change, event="change", id=change["cursor"])
         cursor = page["cursor"]
@@ -53,6 +55,12 @@ async def stream_changes(
             await anyio.sleep(api.settings.poll)
 
 
-async def _page(api: Service, cursor: str | None) -> dict[str, Any]:
-    """Read the next page, in a thread: the database is waited for there."""
-    return await to_thread.run_sync(partial(changes_json, api.ledger, cursor, _PAGE))
+async def _page(api: Service, caller: Caller, cursor: str | None) -> dict[str, Any] | None:
+    """Read the next page, in a thread: the database is waited for there. None without a key."""
+
+    def read() -> dict[str, Any] | None:
+        if caller.key is not None and not api.keys.is_active(caller.key.id):
+            return None
+        return changes_json(api.ledger, cursor, _PAGE)
+
+    return await to_thread.run_sync(read)

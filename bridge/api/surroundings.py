@@ -5,6 +5,7 @@ Plain ASGI, because a middleware that holds request and response objects costs a
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import TYPE_CHECKING, Final
 
@@ -13,9 +14,15 @@ from starlette.datastructures import Headers, MutableHeaders
 from bridge.api.problems import problem_response
 
 if TYPE_CHECKING:
+    from starlette.responses import Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from bridge.api.health import Metrics
+
+_LOG: Final = logging.getLogger("uvicorn.error")
+
+_METHODS: Final = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
+"""Others are counted as one: whoever asks may not make labels."""
 
 HEADERS: Final = {
     "Cache-Control": "no-store",
@@ -65,15 +72,28 @@ class Surroundings:
                 return
             await send(message)
 
-        if not body.is_too_large:
-            await self._app(scope, body.receive, answer)
-        if body.is_too_large and not started:
-            status = 413
-            detail = f"a request's body may have {self._max_body} bytes at most"
-            refused = problem_response(413, "BODY_TOO_LARGE", detail, headers=HEADERS)
-            await refused(scope, receive, send)
+        failure = await self._served(scope, body, answer)
+        if not started and failure is not None:
+            status = failure.status_code
+            await failure(scope, receive, send)
+        method = scope["method"] if scope["method"] in _METHODS else "other"
         route = getattr(scope.get("route"), "path", "none")
-        self._metrics.count(scope["method"], route, status, time.perf_counter() - began)
+        self._metrics.count(method, route, status, time.perf_counter() - began)
+
+    async def _served(self, scope: Scope, body: _Body, answer: Send) -> Response | None:
+        """Let the application answer; return what to say instead if it did not."""
+        try:
+            if not body.is_too_large:
+                await self._app(scope, body.receive, answer)
+        except Exception:  # noqa: BLE001 (whatever it was, it is answered and logged)
+            if not body.is_too_large:
+                _LOG.exception("a request failed")
+                detail = "the server could not do this; what it was is in its log"
+                return problem_response(500, "INTERNAL", detail, headers=HEADERS)
+        if not body.is_too_large:
+            return None
+        detail = f"a request's body may have {self._max_body} bytes at most"
+        return problem_response(413, "BODY_TOO_LARGE", detail, headers=HEADERS)
 
 
 class _Body:
@@ -92,5 +112,5 @@ class _Body:
             self._left -= len(message.get("body", b""))
             if self._left < 0:
                 self.is_too_large = True
-                return {"type": "http.request", "body": b"", "more_body": False}
+                return {"type": "http.disconnect"}  # what came so far must not look whole
         return message

@@ -119,7 +119,7 @@ def hostile_ledger(url: str) -> Ledger:
             reason=text,
             reference_type=text,
             reference_id=text,
-            memo=text,
+            memo=f"{text}\r\nand \r more\n",
             idempotency_key=f"{text}{number}",
         )
         ledger.hold(text, TOKEN, f"to {text}", asset=text[:64], reason=text, memo=text)

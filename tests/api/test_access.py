@@ -270,6 +270,8 @@ def test_a_key_of_an_account_is_told_no_balance_of_another(
     assert isinstance(receipt, Receipt)
     seen = alice.get(f"/v1/groups/{receipt.entries[0].id}")["entries"]
     assert [entry["id"] for entry in seen] == [str(receipt.entries[0].id)]
+    for path in ("/api/token/supply", "/v1/supply"):
+        assert [it["account_id"] for it in alice.get(path)["top"]] == ["alice"]
     both = Caller(server.client(server.token("read", ["alice", "bob"])))
     assert both.get(f"/v1/entries/{made['id']}")["balance_after_to"]["tokens"] == "1001"
 

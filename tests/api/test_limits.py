@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from functools import partial
 from typing import TYPE_CHECKING
@@ -58,7 +59,8 @@ def test_large_bodies_are_refused(serve: Callable[[Settings], ApiServer], ledger
     client = server.client(server.token("post"))
     headers = {"Idempotency-Key": "k", "Content-Type": "application/json"}
     head = ledger.head()
-    for content in (b"x" * 2_001, iter([b"x" * 1_500] * 2)):
+    whole = json.dumps(PAY).encode()
+    for content in (b"x" * 2_001, iter([b"x" * 1_500] * 2), iter([whole, b" " * 2_000])):
         answer = client.post("/v1/entries", content=content, headers=headers)
         assert (answer.status_code, answer.json()["code"]) == (413, "BODY_TOO_LARGE")
         assert answer.headers["content-type"] == "application/problem+json"
@@ -88,7 +90,9 @@ def test_writes_beyond_the_limit_are_sent_away_and_nothing_is_lost(
         refused = caller.write("/v1/entries", PAY, key="three")
         assert (refused.status_code, refused.json()["code"]) == (503, "OVERLOADED")
         assert refused.headers["retry-after"] == "1"
-        assert Caller(caller.client).get("/v1/ledger")["assets"] == ["SCI"]
+        assert caller.get("/v1/ledger")["assets"] == ["SCI"]
+        strangers = [server.client().post("/v1/entries", json=PAY) for _ in range(3)]
+        assert {answer.status_code for answer in strangers} == {401}
     for thread in waiting:
         thread.join()
     assert [answer.status_code for answer in answers] == [201, 201]
@@ -131,6 +135,7 @@ def test_settings_are_checked() -> None:
         (partial(Settings, burst=0), "burst"),
         (partial(Settings, max_body=10), "max_body"),
         (partial(Settings, threads=0), "threads"),
+        (partial(Settings, threads=50, max_writes=50), "max_writes"),
     ):
         with pytest.raises(FieldError, match=name):
             make()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bridge.api import Settings
+from bridge.api.keys import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -94,3 +95,13 @@ def test_pages_of_changes_tell_the_same(quick: ApiServer, ledger: Ledger) -> Non
         told += page["changes"]
         cursor, more = page["cursor"], page["more"]
     assert told == every
+
+
+def test_a_listener_whose_key_was_revoked_is_sent_home(quick: ApiServer) -> None:
+    key, token = quick.service.keys.create("short", Scope.READ)
+    client = quick.client(token)
+    with client.stream("GET", "/v1/changes/stream") as answer:
+        found = events(answer)
+        next(found)
+        quick.service.keys.revoke(key.id)
+        assert len(list(found)) < 100

@@ -109,6 +109,8 @@ def test_holds(ledger: Ledger, admin: Caller) -> None:
     )
     assert (entry["kind"], entry["cause"]) == ("hold", hold["id"])
     assert admin.get(f"/v1/holds/{hold['id']}")["remaining"]["tokens"] == "20"
+    assert admin.post(f"/v1/holds/{hold['id']}/void", {"dry_run": True})["state"] == "voided"
+    assert admin.get(f"/v1/holds/{hold['id']}")["state"] == "pending"
     assert admin.post(f"/v1/holds/{hold['id']}/void")["state"] == "voided"
     again = admin.write(f"/v1/holds/{hold['id']}/void")
     assert (again.status_code, again.json()["code"]) == (409, "HOLD_VOIDED")
@@ -152,6 +154,7 @@ def test_assets_and_accounts(ledger: Ledger, admin: Caller) -> None:
 
 
 def test_seals(ledger: Ledger, admin: Caller) -> None:
+    assert admin.write("/v1/seals", {"dry_run": True}).status_code == 422
     made = admin.post("/v1/seals")
     assert made["batches"][0]["last_seq"] == ledger.head().seq
     assert admin.post("/v1/seals") == made
