@@ -358,6 +358,7 @@ VOLUMES: Final[dict[str, tuple[list[list[Record]], int]]] = {
     "mint 2**253 twice": ([[mint(A, 2**253), mint(A, 2**253)]], 1),
     "to and fro": ([[mint(A, 2**253), Record(A, B, 2**253)]], 1),
     "over two batches": ([[mint(A, LIMIT)], [Record(A, B, 0), Record(A, B, 1)]], 1),
+    "over two batches, with a scale": ([[mint(A, 10**76)], [mint(A, 2 * 10**76)]], 0),
     "with a scale": ([[mint(A, 10**76), mint(A, 2 * 10**76)]], 1),
 }
 
@@ -501,6 +502,15 @@ def test_another_history_does_not_arrive(deferred: DeferredToken, case: str) -> 
         deferred.replay(*last)
     with refused("NotReplayed", deferred.call("lastSeq"), 7):
         deferred.settle(TRUE)
+
+
+def test_the_history_must_end_with_the_entry_announced(deferred: DeferredToken) -> None:
+    history, seq = deferred.history_after(BATCHES)
+    rows = commitment(TRUE)
+    deferred.send("beginDeferral", history, seq - 1, rows, sender=OPERATOR.address)
+    deferred.play(BATCHES[:2])
+    with refused("WrongFinalHistory", history, history):
+        deferred.replay(*BATCHES[2])
 
 
 def test_nothing_follows_the_last_batch_before_balances(deferred: DeferredToken) -> None:
