@@ -59,6 +59,18 @@ def any_chain(node: Node) -> Iterator[Chain]:
         yield connection
 
 
+@pytest.fixture(params=["anvil", "hardhat"])
+def rewindable(request: pytest.FixtureRequest) -> Iterator[Chain]:
+    """Return a connection to each kind of node in turn, an Anvil that nobody has reverted before.
+
+    After an `evm_revert` an Anvil may have forgotten the states that `anvil_reorg` goes back to.
+    """
+    name = {"anvil": "fresh_anvil", "hardhat": "hardhat"}[request.param]
+    node: Node = request.getfixturevalue(name)
+    with Chain.connect(node.url) as connection:
+        yield connection
+
+
 @pytest.fixture
 def hostile(node: Node) -> Iterator[RpcProxy]:
     """Return a proxy before each kind of node in turn, honest until the test makes it lie."""

@@ -88,7 +88,7 @@ def test_the_event_of_a_batch_is_read(
         event.payload_hash,
         event.history,
     ) == words
-    with pytest.raises(ForeignContractError):
+    with pytest.raises(ChainError):
         BatchReplayed.parse(Log(TOKEN, topics, data[:-1], place))
     with pytest.raises(ChainError):
         BatchReplayed.parse(Log(TOKEN, topics[:1], data, place))

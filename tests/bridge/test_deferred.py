@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from bridge.batches import Limits
+from bridge.chain import Chain
 from bridge.deferral import LIMIT, Row, announce
 from bridge.deferred import read_standing
 from bridge.deploy import deploy
@@ -37,11 +38,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from bridge.chain import Chain
     from bridge.keys import Signer
     from bridge.progress import Progress
     from bridge.tokens import Token
     from tests.bridge.killed import Executioner
+    from tests.support.nodes import Node
 
 SYMBOL: Final = "SCI"
 DEFERRED: Final = "LedgerTokenDeferred/1"
@@ -272,17 +273,18 @@ def test_killed_while_it_settles(
 
 @pytest.mark.parametrize("depth", [1, 7, 8])
 def test_blocks_that_are_taken_back_come_again(
-    long: Ledger, chain: Chain, signer: Signer, depth: int
+    long: Ledger, fresh_anvil: Node, signer: Signer, depth: int
 ) -> None:
     """Of the settlement, of the batches, and the announcement itself."""
-    deploy(long, chain, signer)
-    replay(long, chain, signer)
-    assert not token_of(long, chain).deferring
-    chain.request("anvil_reorg", depth, [])
-    assert token_of(long, chain).deferring == (depth < 8)
-    replay(long, chain, signer, patience=QUICK)
-    assert events(long, chain) == (1, 1)
-    check_exact(long, chain, signer)
+    with Chain.connect(fresh_anvil.url) as chain:
+        deploy(long, chain, signer)
+        replay(long, chain, signer)
+        assert not token_of(long, chain).deferring
+        chain.request("anvil_reorg", depth, [])
+        assert token_of(long, chain).deferring == (depth < 8)
+        replay(long, chain, signer, patience=QUICK)
+        assert events(long, chain) == (1, 1)
+        check_exact(long, chain, signer)
 
 
 def test_entries_sealed_meanwhile_come_after_it(long: Ledger, chain: Chain, signer: Signer) -> None:

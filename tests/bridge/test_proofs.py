@@ -332,7 +332,7 @@ def test_each_field_is_there_once_in_its_order(kind: str, texts: dict[str, bytes
 
 def test_a_field_that_is_named_twice(texts: dict[str, bytes]) -> None:
     text = texts["entry"].replace(b' "ledger_id"', b' "ledger_id": "0x00",\n "ledger_id"', 1)
-    with pytest.raises(ExportFileError, match="names a field twice"):
+    with pytest.raises(ExportFileError, match="is named twice"):
         parse_proof(text)
 
 

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from bridge.batches import Limits
+from bridge.chain import Chain
 from bridge.deploy import deploy
 from bridge.dry_run import preview
 from bridge.errors import FeeCapError, NoContractError, OperatorError
@@ -26,9 +27,9 @@ from tests.ledger.support import unchanged
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bridge.chain import Chain
     from bridge.keys import Signer
     from ledger import Ledger
+    from tests.support.nodes import Node
 
 
 def noted(ledger: Ledger) -> list[str]:
@@ -66,23 +67,23 @@ def test_safe_and_finalized_follow_the_chains_own_heads(
 
 
 def test_what_was_final_is_taken_back_with_its_blocks(
-    book: Ledger, any_chain: Chain, signer: Signer
+    book: Ledger, rewindable: Chain, signer: Signer
 ) -> None:
     """Hardhat calls every block final at once, and a snapshot takes it back all the same."""
-    deploy(book, any_chain, signer)
-    before = any_chain.block()
-    snapshot = any_chain.request("evm_snapshot")
-    replay(book, any_chain, signer)
-    reorganise(any_chain, any_chain.block().number - before.number, snapshot)
-    mined = [mined for _, mined, _, _ in counts(book, any_chain)]
+    deploy(book, rewindable, signer)
+    before = rewindable.block()
+    snapshot = rewindable.request("evm_snapshot")
+    replay(book, rewindable, signer)
+    reorganise(rewindable, rewindable.block().number - before.number, snapshot)
+    mined = [mined for _, mined, _, _ in counts(book, rewindable)]
     assert mined == [0, 0]
     assert noted(book) == ["sent"] * 4
-    for attempt in Outbox(book, any_chain.chain_id).attempts(purpose="replay"):
+    for attempt in Outbox(book, rewindable.chain_id).attempts(purpose="replay"):
         assert (attempt.block_number, attempt.block_hash, attempt.gas_used) == (None, None, None)
-    assert [it.subject.first_seq for it in read_status(book, any_chain).waiting] == [1, 15, 1, 4]
-    replay(book, any_chain, signer, patience=QUICK)
+    assert [it.subject.first_seq for it in read_status(book, rewindable).waiting] == [1, 15, 1, 4]
+    replay(book, rewindable, signer, patience=QUICK)
     assert statuses(book) == ["mined"] * 4
-    check_exact(book, any_chain, signer)
+    check_exact(book, rewindable, signer)
 
 
 def test_a_batch_that_a_reorg_moves_to_another_block_is_noted_there(
@@ -105,20 +106,21 @@ def test_a_batch_that_a_reorg_moves_to_another_block_is_noted_there(
 
 
 def test_blocks_taken_back_while_confirmations_are_waited_for(
-    book: Ledger, chain: Chain, signer: Signer
+    book: Ledger, fresh_anvil: Node, signer: Signer
 ) -> None:
-    deploy(book, chain, signer)
-    before = chain.block().number
-    said: list[str] = []
-    with ThreadPoolExecutor(1) as pool:
-        going = pool.submit(
-            replay, book, chain, signer, patience=SLOW, confirmed=Confirmed(4), say=said.append
-        )
-        waited(lambda: any("4 blocks deep" in one for one in said))
-        chain.request("anvil_reorg", chain.block().number - before, [])
-        waited(lambda: mines_until(chain, going.done))
-        assert going.result().entries == 20
-    check_exact(book, chain, signer)
+    with Chain.connect(fresh_anvil.url) as chain:
+        deploy(book, chain, signer)
+        before = chain.block().number
+        said: list[str] = []
+        with ThreadPoolExecutor(1) as pool:
+            going = pool.submit(
+                replay, book, chain, signer, patience=SLOW, confirmed=Confirmed(4), say=said.append
+            )
+            waited(lambda: any("4 blocks deep" in one for one in said))
+            chain.request("anvil_reorg", chain.block().number - before, [])
+            waited(lambda: mines_until(chain, going.done))
+            assert going.result().entries == 20
+        check_exact(book, chain, signer)
 
 
 def mines_until(chain: Chain, done: Callable[[], bool]) -> bool:

@@ -325,15 +325,15 @@ def reorganise(chain: Chain, depth: int, snapshot: str) -> None:
         assert chain.request("evm_revert", snapshot)
 
 
-def test_a_reorg_of_mined_batches_and_back(book: Ledger, any_chain: Chain, signer: Signer) -> None:
-    deploy(book, any_chain, signer)
-    before = any_chain.block()
-    snapshot = any_chain.request("evm_snapshot")
-    replay(book, any_chain, signer)
-    reorganise(any_chain, any_chain.block().number - before.number, snapshot)
-    replay(book, any_chain, signer, patience=QUICK)
-    check_exact(book, any_chain, signer)
+def test_a_reorg_of_mined_batches_and_back(book: Ledger, rewindable: Chain, signer: Signer) -> None:
+    deploy(book, rewindable, signer)
+    before = rewindable.block()
+    snapshot = rewindable.request("evm_snapshot")
+    replay(book, rewindable, signer)
+    reorganise(rewindable, rewindable.block().number - before.number, snapshot)
+    replay(book, rewindable, signer, patience=QUICK)
+    check_exact(book, rewindable, signer)
     book.mint("alice", 1, asset="SCI")
     seal_all(book)
-    assert replay(book, any_chain, signer, patience=QUICK).batches == 1
-    check_exact(book, any_chain, signer)
+    assert replay(book, rewindable, signer, patience=QUICK).batches == 1
+    check_exact(book, rewindable, signer)

@@ -25,7 +25,8 @@ def deferring(shell: Shell, anvil: Node) -> Shell:
 
 
 def test_the_mode_is_chosen(deferring: Shell) -> None:
-    assert "deferred" not in deferring.run("chain", "plan", "--gas-price", "1")
+    planned = deferring.run("chain", "plan", "--gas-price", "1")
+    assert re.search(r"\(deferred [\d,]+ gas\)", planned)  # it would cost more
     seen = deferring.json("chain", "replay", "--dry-run", "--mode", "deferred")
     assert [it["transactions"] for it in seen["assets"]] == [4]  # announced, two batches, settled
     seen = deferring.json("chain", "replay", "--dry-run", "--mode", "exact")

@@ -113,7 +113,8 @@ def test_an_example_is_a_command_line(words: tuple[str, ...]) -> None:
 def test_the_examples_work_in_order(shell: Shell, keystore: tuple[Path, Path, str]) -> None:
     vectors = Path(__file__).parents[1] / "data" / "vectors_v1.json"
     Path("vectors_v1.json").write_bytes(vectors.read_bytes())
-    elsewhere = {"chain", "demo", "import-legacy"}  # a node, an old ledger: tested there
+    # A node, an old ledger, a server that goes on, its keys: tested there.
+    elsewhere = {"chain", "demo", "import-legacy", "serve", "key"}
     late = [words for words in examples() if words[:2] == ("audit", "--expect-head")]
     early = [words for words in examples() if words[0] not in elsewhere and words not in late]
     early.sort(key=lambda words: words[:2] == ("asset", "create"))  # until then one asset suffices

@@ -49,7 +49,9 @@ def test_a_key_with_two_entries_is_named_and_not_imported(
         while ledger.seal():
             pass
         export(ledger, tmp_path / "export")
-    with pytest.raises(LedgerError, match=r"idempotency_key of SCI/4 is 'twice', which an earlier"):
+    with pytest.raises(
+        LedgerError, match=r"idempotency_key: of SCI/4 is 'twice', which an earlier"
+    ):
         import_ledger(tmp_path / "export", f"sqlite:///{tmp_path}/copy.db")
     assert not (tmp_path / "copy.db").exists()
 

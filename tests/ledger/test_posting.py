@@ -366,6 +366,10 @@ REFUSALS: dict[Rule, tuple[Use, Use]] = {
         lambda it: post(it, Movement("alice", "bob", 1, kind=Kind.CHAIN, cause=CAUSE)),
         lambda it: post(it, Movement("bob", "alice", 2, kind=Kind.CHAIN, cause=CAUSE)),
     ),
+    Rule.ASSET_CLOSED: (
+        lambda it: it.close_asset("SCI", it.head("SCI").seq),
+        lambda it: it.transfer("alice", "bob", 1),
+    ),
 }
 READ_ONLY_IS_TESTED_BELOW = {Rule.READ_ONLY}
 IN_THE_CALLERS_TRANSACTION = {Rule.LOCK_ORDER, Rule.ISOLATION}
