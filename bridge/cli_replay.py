@@ -103,7 +103,11 @@ def _replay_text(report: ReplayReport) -> str:
     elif report.gas_used:
         lines = [f"settled balances on chain {report.chain_id}, {report.gas_used} gas"]
     else:
-        lines = [f"nothing to send: chain {report.chain_id} has every sealed entry"]
+        lines = (
+            [f"nothing to send: chain {report.chain_id} has every sealed entry"]
+            if report.assets
+            else ["nothing to send: nothing is sealed"]
+        )
     if report.unsealed:
         lines.append(f"not sealed yet, so not sent: {report.unsealed} (evm-ledger seal)")
     return "\n".join(lines)

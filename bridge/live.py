@@ -137,6 +137,7 @@ def finalize(
         planned = plan_finalize(ledger, chain, signer, symbol, checks=checks, progress=progress)
         if planned.is_live:
             _close(ledger, planned, closing=closing)
+            _wait(sender, planned, confirmed)
             return _report(ledger, planned, block_number=chain.block().number)
         if confirm is not None:
             confirm(planned)
@@ -147,12 +148,17 @@ def finalize(
             if is_new and _goes_on(ledger, sender, planned):
                 ledger.reopen_asset(planned.symbol)
             raise
-        if confirmed is not None and not sender.wait_until(confirmed):
-            raise ReorganisedError(
-                f"{planned.symbol}: the chain took back the block in which it went live: run "
-                "`evm-ledger chain finalize` again, it finds out how things stand"
-            )
+        _wait(sender, planned, confirmed)
         return report
+
+
+def _wait(sender: Sender, planned: Finalization, confirmed: Confirmed | None) -> None:
+    """Wait until the token is live as deep in the chain as it must be."""
+    if confirmed is not None and not sender.wait_until(confirmed):
+        raise ReorganisedError(
+            f"{planned.symbol}: the chain took back the block in which it went live: run "
+            "`evm-ledger chain finalize` again, it finds out how things stand"
+        )
 
 
 def plan_finalize(

@@ -74,6 +74,8 @@ class ReplayReport:
 
     chain_id: int
     assets: tuple[AssetReplay, ...]
+    never_sealed: int = 0
+    """Entries of assets of which nothing is in any seal, so that they are not in `assets`."""
 
     @property
     def batches(self) -> int:
@@ -87,8 +89,8 @@ class ReplayReport:
 
     @property
     def unsealed(self) -> int:
-        """Entries that are in no seal yet."""
-        return sum(asset.unsealed for asset in self.assets)
+        """Entries that are in no seal yet, of every asset."""
+        return self.never_sealed + sum(asset.unsealed for asset in self.assets)
 
     @property
     def gas_used(self) -> int:
@@ -201,8 +203,13 @@ class _Replay:
         while True:
             sender.settle()
             reports = tuple(self._replay_asset(asset, sender, signer) for asset in self._assets)
-            if sender.wait_until(confirmed or Confirmed()):
-                return ReplayReport(self._chain.chain_id, reports)
+            if not reports or sender.wait_until(confirmed or Confirmed()):
+                return ReplayReport(self._chain.chain_id, reports, self._never_sealed())
+
+    def _never_sealed(self) -> int:
+        """Return how many entries the assets have of which nothing is sealed."""
+        others = [it.symbol for it in self._ledger.assets() if it.symbol not in self._sealed]
+        return sum(self._ledger.head(symbol).seq for symbol in others)
 
     def note(self, landed: Landed) -> None:
         """Count a transaction that this run broadcast and that is in a block."""

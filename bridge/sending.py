@@ -1,4 +1,4 @@
-"""The one place that sends transactions: each is mined once, whatever happens in between.
+"""Sends the transactions of a ledger's operator: each is mined once, whatever happens in between.
 
 What is signed is stored before it is broadcast, and the answer to a broadcast is only a hint: an
 error means "unknown". A key's transactions are sent one after the other, and a nonce is never
@@ -145,6 +145,8 @@ class Sender:
     def wait_until(self, confirmed: Confirmed) -> bool:
         """Wait until everything that this key sent is so deep in the chain, and return True.
 
+        Where this database has sent nothing, others did: then the latest block must be so deep.
+
         False if blocks were taken back: then settle, and look at the chain again.
 
         Raises:
@@ -152,6 +154,7 @@ class Sender:
             ChainError: the node does not do its part, or cannot tell.
         """
         clock = Clock(self._patience.give_up_after)
+        seen = self.chain.block().number
         while True:
             heads = track(self.outbox, self.chain)
             mine = self.outbox.attempts(sender=self.address, statuses=[*OPEN, *PLACED])
@@ -159,8 +162,8 @@ class Sender:
             due = [it for it in mine if it.status in OPEN and it.nonce <= used]
             if not all(map(self._key.is_stale, due)):
                 return False
-            blocks = {it.block_number for it in mine if it.block_number is not None}
-            if not blocks or heads.confirm(max(blocks), confirmed):
+            blocks = {it.block_number for it in mine if it.block_number is not None} or {seen}
+            if heads.confirm(max(blocks), confirmed):
                 return True
             self._say(f"waiting until block {max(blocks)} is {_words(confirmed)}")
             if not clock.wait():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from functools import wraps
+from math import isfinite
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 import click
@@ -38,6 +39,9 @@ def fee_options(command: Callable[..., R]) -> Callable[..., R]:
         give_up_after: float,
         **options: object,
     ) -> R:
+        for name, seconds in (("replace-after", replace_after), ("give-up-after", give_up_after)):
+            if not isfinite(seconds):
+                raise click.BadParameter(f"{seconds} is no number of seconds", param_hint=name)
         fees = FeePolicy(max_fee, priority_fee)
         patience = Patience(replace_after=replace_after, give_up_after=give_up_after)
         return command(fees=fees, patience=patience, **options)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bridge.artifacts import token_address
 from bridge.errors import ReorganisedError, RpcError
 from bridge.outbox import OPEN, Outbox
-from bridge.tokens import read_token
+from bridge.tokens import on_chain, read_token
 from bridge.tracking import track
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ class AssetStatus:
     """How many entries of one asset are where."""
 
     symbol: str
-    token: Address
+    token: Address | None
+    """None until there is an operator."""
     posted: int
     sealed: int
     mined: int
@@ -62,16 +64,29 @@ def read_status(ledger: Ledger, chain: Chain) -> ChainStatus:
     for seal in ledger.seals():
         for batch in seal.batches:
             sealed[batch.symbol] = batch.batch.last_seq
-    assets = [asset for asset in ledger.assets() if asset.symbol in sealed]
+    assets = [it for it in ledger.assets() if it.symbol in sealed or ledger.head(it.symbol).seq]
     blocks = (chain.block(), _block(chain, heads.safe), _block(chain, heads.finalized))
     waiting = {(it.sender, it.nonce): it for it in outbox.attempts(statuses=OPEN)}
     return ChainStatus(
         chain.chain_id,
         heads,
-        tuple(_asset(ledger, chain, asset, sealed[asset.symbol], blocks) for asset in assets),
+        tuple(
+            _asset(ledger, chain, asset, sealed[asset.symbol], blocks)
+            if asset.symbol in sealed
+            else _unsealed(ledger, chain, asset)
+            for asset in assets
+        ),
         tuple(waiting.values()),
         tuple(it for it in waiting.values() if _is_stuck(chain, it)),
     )
+
+
+def _unsealed(ledger: Ledger, chain: Chain, asset: Asset) -> AssetStatus:
+    """Return the status of an asset of which nothing is sealed: so nothing is on any chain."""
+    owned = on_chain(chain, asset)
+    token = None if owned.operator is None else token_address(ledger.identity.ledger_id, owned)
+    posted = ledger.head(asset.symbol).seq
+    return AssetStatus(asset.symbol, token, posted, 0, 0, 0, 0)
 
 
 def _asset(

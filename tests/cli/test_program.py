@@ -148,6 +148,7 @@ def test_the_examples_work_in_order(shell: Shell, keystore: tuple[Path, Path, st
         (["transfer", "alice"], "missing argument 'TO_ACCOUNT'; see evm-ledger transfer --help"),
         (["supply", "--asset"], "option '--asset' requires an argument"),
         (["chain", "verify", "--level", "4"], "4 is not in the range 1<=x<=3"),
+        (["chain", "replay", "--give-up-after", "nan"], "nan is no number of seconds"),
     ],
 )
 def test_a_command_line_that_is_wrong(shell: Shell, words: list[str], says: str) -> None:
