@@ -99,6 +99,8 @@ def serve(
                     f"warning: {host} can be reached from elsewhere, and there is no key yet",
                     err=True,
                 )
+            if open_reads:
+                click.echo(f"warning: everybody who reaches {host} can read all of it", err=True)
             click.echo("warning: this is plain HTTP: put a proxy with TLS before it", err=True)
         run(
             ledger,

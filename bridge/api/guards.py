@@ -136,6 +136,7 @@ def guard(scope: Scope) -> Callable[..., Caller]:
             raise Problem(401, "KEY_INVALID", str(error), headers=challenge) from None
         _limit(api, f"key {key.id}")
         caller = Caller(key)
+        request.state.is_confined = bool(key.accounts)
         caller.check_scope(scope)
         return caller
 

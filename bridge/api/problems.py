@@ -178,15 +178,17 @@ def _problem(_: Request, error: Exception) -> JSONResponse:
     return problem_response(error.status, error.code, error.detail, headers=error.headers)
 
 
-def _ledger_error(_: Request, error: Exception) -> JSONResponse:
-    """Answer with what the ledger says."""
+def _ledger_error(request: Request, error: Exception) -> JSONResponse:
+    """Answer with what the ledger says, but to a key of some accounts nothing of others."""
     if isinstance(error, RefusedError):
         status = STATUS_OF[error.rule]
         field = error.field if isinstance(error, FieldError) else None
         headers = {"Retry-After": str(RETRY_SECONDS)} if status == HTTPStatus(503) else None
-        return problem_response(
-            status, str(error.rule), error.message, headers=headers, field=field
+        is_of_others = error.rule is Rule.BALANCE_LIMIT and getattr(
+            request.state, "is_confined", False
         )
+        detail = "the account may not have so much" if is_of_others else error.message
+        return problem_response(status, str(error.rule), detail, headers=headers, field=field)
     if isinstance(error, BusyError | ConflictError):
         code = "BUSY" if isinstance(error, BusyError) else "CONFLICT"
         headers = {"Retry-After": str(RETRY_SECONDS)}

@@ -66,6 +66,7 @@ def serve(
         log_config=logs,
         log_level=logging.INFO if access_log else logging.WARNING,
         server_header=False,
+        proxy_headers=False,  # whoever asks would choose the host that rates are counted by
         timeout_graceful_shutdown=GRACE_SECONDS,
         timeout_keep_alive=20,
     )

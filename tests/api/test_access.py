@@ -270,6 +270,12 @@ def test_a_key_of_an_account_is_told_no_balance_of_another(
     assert isinstance(receipt, Receipt)
     seen = alice.get(f"/v1/groups/{receipt.entries[0].id}")["entries"]
     assert [entry["id"] for entry in seen] == [str(receipt.entries[0].id)]
+    ledger.set_limits("bob", max_balance=1_002 * 10**18)
+    for caller, says_it in ((alice, False), (Caller(server.client(server.token("post"))), True)):
+        body = {**paid, "amount": "7", "dry_run": True}
+        refused = caller.write("/v1/entries", body, key=f"too much {says_it}").json()
+        assert refused["code"] == "BALANCE_LIMIT"
+        assert ("1002" in refused["detail"]) is says_it
     for path in ("/api/token/supply", "/v1/supply"):
         assert [it["account_id"] for it in alice.get(path)["top"]] == ["alice"]
     both = Caller(server.client(server.token("read", ["alice", "bob"])))
