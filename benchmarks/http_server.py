@@ -1,4 +1,4 @@
-"""A server to measure: `python -m benchmarks.http_server ledger|bare|commit URL [KEY COUNT]`.
+"""A server to measure: `python -m benchmarks.http_server ledger|bare|commit URL`.
 
 `ledger` is the API itself; `bare` an endpoint of the same framework and server that does nothing;
 `commit` one that inserts a row with three columns and commits, one request a commit.
@@ -19,7 +19,7 @@ from fastapi import FastAPI
 from sqlalchemy import make_url
 
 from bridge.api import Settings
-from bridge.api.server import serve
+from bridge.api.server import ListeningServer, serve
 from ledger import Ledger
 
 if TYPE_CHECKING:
@@ -88,16 +88,7 @@ def main() -> None:
             serve(ledger, settings, port=0, started=lambda at: print(at, flush=True))
         return
     config = uvicorn.Config(_simple(url if kind == "commit" else None), port=0, log_level="error")
-    server = uvicorn.Server(config)
-    plain = server.startup
-
-    async def startup(sockets: Any = None) -> None:  # noqa: ANN401 (uvicorn's own)
-        await plain(sockets)
-        port = server.servers[0].sockets[0].getsockname()[1]
-        print(f"http://127.0.0.1:{port}", flush=True)
-
-    server.startup = startup  # type: ignore[method-assign]  # it has no other hook
-    server.run()
+    ListeningServer(config, started=lambda at: print(at, flush=True)).run()
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
+from bridge.codec import REPLAY, encode_call
 from ledger.batches import records_of
 from ledger.errors import FieldError
 from ledger.hashing import keccak
@@ -163,6 +164,12 @@ def make_run(domain: bytes, asset: Hash32, entries: Sequence[Entry], at: Positio
         payload_hash=Hash32(keccak(payload)),
     )
     return Run(batch, payload, at.history, advanced(domain, batch, at.history, frontier))
+
+
+def run_calldata(run: Run) -> bytes:
+    """Return the calldata that replays `run`."""
+    batch = run.batch
+    return encode_call(REPLAY, run.prev_history, batch.new_head, batch.tree_root, run.payload)
 
 
 def advanced(domain: bytes, batch: Batch, history: Hash32, frontier: Frontier) -> Position:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BATCH_REPLAYED",
+    "REPLAY",
     "TRANSFER",
     "BatchReplayed",
     "Log",
@@ -42,6 +43,9 @@ BATCH_REPLAYED: Final = Hash32(
     keccak_text("BatchReplayed(uint64,uint64,uint64,bytes32,bytes32,bytes32,bytes32,bytes32)")
 )
 """topics[0] of the event that ends a replayed batch."""
+
+REPLAY: Final = "replay(bytes32,bytes32,bytes32,bytes)"
+"""What replays a batch: the history before it, the head after it, its tree root, its payload."""
 
 RpcLog: TypeAlias = dict[str, "str | list[str] | bool"]
 """A log as `eth_getLogs` returns it, ready for JSON."""

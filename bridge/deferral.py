@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from bridge.codec import encode_call
+from bridge.codec import REPLAY, encode_call
 from ledger.hashing import keccak
 from ledger.model import ZERO_ADDRESS, ZERO_HASH, Address, Hash32
 
@@ -44,7 +44,6 @@ ROWS_A_CALL: Final = rows_a_call()
 
 _BEGIN: Final = "beginDeferral(bytes32,uint64,bytes32)"
 _SETTLE: Final = "settle(bytes,bytes32)"
-_REPLAY: Final = "replay(bytes32,bytes32,bytes32,bytes)"
 
 
 def can_defer(asset: Asset) -> bool:
@@ -209,7 +208,7 @@ def batch_gas(payload: bytes) -> int:
     """Return the gas of replaying one payload in a deferral, not the first of a new contract."""
     accounts = int.from_bytes(payload[2:4], "big")
     records = int.from_bytes(payload[4:8], "big")
-    data = encode_call(_REPLAY, *[Hash32(b"\x01" * 32)] * 3, payload)
+    data = encode_call(REPLAY, *[Hash32(b"\x01" * 32)] * 3, payload)
     words = 2 * accounts + len(payload) // 32
     memory = 3 * words + words * words // 512
     execution = _BATCH + _RECORD * records + _ACCOUNT * accounts + memory

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bridge.batches import Limits
+from bridge.batches import Limits, run_calldata
 from bridge.deferred import Deferral, read_standing
 from bridge.due import check_operator, due_runs, sealed_batches
 from bridge.errors import FeeCapError, NoAnswerError, RpcError, TransactionError
 from bridge.fees import FeePolicy
-from bridge.plan_gas import replay_work, run_calldata
+from bridge.plan_gas import replay_work
 from bridge.plan_rules import TODAY
 from bridge.positions import locate
 from bridge.tokens import check_operators, read_token

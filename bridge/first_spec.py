@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from bridge.artifacts import token_address
-from bridge.batches import advanced, make_run, start
+from bridge.batches import advanced, make_run, run_calldata, start
 from bridge.chain import LOCAL_CHAIN_IDS
-from bridge.codec import encode_call
 from bridge.coordinates import Journal, seal_logs
 from bridge.families import check_supported
 from bridge.files import placeholder_address
@@ -33,8 +32,6 @@ if TYPE_CHECKING:
     from ledger import Asset, Entry, Ledger
     from ledger.model import Address
     from ledger.results import Sealed, SealedBatch
-
-_REPLAY: Final = "replay(bytes32,bytes32,bytes32,bytes)"
 
 
 def account_address(ledger: Ledger, account_id: str) -> Address:
@@ -196,7 +193,6 @@ def _batch(  # noqa: PLR0917 (one caller)
             f"{sealed.symbol}: the entries are not those that seal {sealed.seal} sealed: run "
             "`evm-ledger audit`"
         )
-    batch = run.batch
     return ChainBatch(
         symbol=sealed.symbol,
         token=token,
@@ -204,9 +200,7 @@ def _batch(  # noqa: PLR0917 (one caller)
         prev_history=run.prev_history,
         history=run.after.history,
         payload=run.payload,
-        calldata=encode_call(
-            _REPLAY, run.prev_history, batch.new_head, batch.tree_root, run.payload
-        ),
+        calldata=run_calldata(run),
         entries=entries,
         logs=tuple(logs),
     )

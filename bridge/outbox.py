@@ -55,7 +55,7 @@ PLACED: Final = ("mined", "safe", "finalized", "failed")
 """Is in a block."""
 
 # The schema itself is made by the migrations.
-_table: Final = table(
+submissions: Final = table(
     "token_submissions",
     column("id", Integer),
     column("asset", Integer),
@@ -148,16 +148,18 @@ class Outbox:
         purpose: str | None = None,
     ) -> list[Attempt]:
         """Return the attempts that fit, by sender and nonce, in the order they were signed."""
-        query = select(_table).where(_table.c.chain_id == self._chain, _table.c.sender.is_not(None))
+        query = select(submissions).where(
+            submissions.c.chain_id == self._chain, submissions.c.sender.is_not(None)
+        )
         if sender is not None:
-            query = query.where(_table.c.sender == bytes(sender))
+            query = query.where(submissions.c.sender == bytes(sender))
         if nonce is not None:
-            query = query.where(_table.c.nonce == nonce)
+            query = query.where(submissions.c.nonce == nonce)
         if statuses is not None:
-            query = query.where(_table.c.status.in_(list(statuses)))
+            query = query.where(submissions.c.status.in_(list(statuses)))
         if purpose is not None:
-            query = query.where(_table.c.purpose == purpose)
-        query = query.order_by(_table.c.sender, _table.c.nonce, _table.c.id)
+            query = query.where(submissions.c.purpose == purpose)
+        query = query.order_by(submissions.c.sender, submissions.c.nonce, submissions.c.id)
         with self._ledger.connection() as connection:
             self._adopt(connection)
             rows = connection.execute(query).all()
@@ -165,8 +167,8 @@ class Outbox:
 
     def last_used(self, sender: Address) -> int | None:
         """Return the highest nonce of `sender` that is in a block, as far as is noted."""
-        query = select(func.max(_table.c.nonce)).where(
-            self._of(sender), _table.c.status.in_(PLACED)
+        query = select(func.max(submissions.c.nonce)).where(
+            self._of(sender), submissions.c.status.in_(PLACED)
         )
         with self._ledger.connection() as connection:
             found: int | None = connection.execute(query).scalar()
@@ -211,16 +213,16 @@ class Outbox:
             "priority_fee": None if fees.priority_fee is None else str(fees.priority_fee),
             "replaces": replaces,
         }
-        known = update(_table).where(_table.c.tx_hash == bytes(signed.hash))
+        known = update(submissions).where(submissions.c.tx_hash == bytes(signed.hash))
         again = {**_NOT_PLACED, "status": "signed", "updated_at": now}
         with self._ledger.connection() as connection:
             if connection.execute(known.values(again)).rowcount == 0:
-                connection.execute(insert(_table).values(row))
+                connection.execute(insert(submissions).values(row))
 
     def mark(self, transactions: Iterable[Hash32], status: Status) -> None:
         """Note what became of transactions that are in no block."""
         hashes = [bytes(transaction) for transaction in transactions]
-        change = update(_table).where(_table.c.tx_hash.in_(hashes))
+        change = update(submissions).where(submissions.c.tx_hash.in_(hashes))
         with self._ledger.connection() as connection:
             connection.execute(
                 change.values({**_NOT_PLACED, "status": status, "updated_at": _now()})
@@ -229,9 +231,12 @@ class Outbox:
     def place(self, sender: Address, nonce: int, receipt: TransactionReceipt) -> None:
         """Note in which block a transaction is; the other attempts at its nonce are replaced."""
         now = _now()
-        here = _table.c.tx_hash == bytes(receipt.hash)
+        here = submissions.c.tx_hash == bytes(receipt.hash)
         status = case(
-            (here & _table.c.status.in_(PLACED) & bool(receipt.succeeded), _table.c.status),
+            (
+                here & submissions.c.status.in_(PLACED) & bool(receipt.succeeded),
+                submissions.c.status,
+            ),
             else_="mined" if receipt.succeeded else "failed",
         )
         placed = {
@@ -242,11 +247,11 @@ class Outbox:
             "gas_price": None if receipt.gas_price is None else str(receipt.gas_price),
             "updated_at": now,
         }
-        others = self._of(sender) & (_table.c.nonce == nonce) & ~here
+        others = self._of(sender) & (submissions.c.nonce == nonce) & ~here
         with self._ledger.connection() as connection:
-            connection.execute(update(_table).where(here).values(placed))
+            connection.execute(update(submissions).where(here).values(placed))
             connection.execute(
-                update(_table)
+                update(submissions)
                 .where(others)
                 .values({**_NOT_PLACED, "status": "replaced", "updated_at": now})
             )
@@ -254,13 +259,13 @@ class Outbox:
     def grade(self, transactions: Iterable[Hash32], status: Status) -> None:
         """Note how safe the block of transactions is; it stays noted which block that is."""
         hashes = [bytes(transaction) for transaction in transactions]
-        change = update(_table).where(_table.c.tx_hash.in_(hashes))
+        change = update(submissions).where(submissions.c.tx_hash.in_(hashes))
         with self._ledger.connection() as connection:
             connection.execute(change.values(status=status, updated_at=_now()))
 
     def take_back(self, sender: Address, nonces: Iterable[int]) -> None:
         """Note that no block has these nonces any more: each attempt at them may be mined again."""
-        change = update(_table).where(self._of(sender), _table.c.nonce.in_(list(nonces)))
+        change = update(submissions).where(self._of(sender), submissions.c.nonce.in_(list(nonces)))
         with self._ledger.connection() as connection:
             connection.execute(
                 change.values({**_NOT_PLACED, "status": "sent", "updated_at": _now()})
@@ -268,15 +273,15 @@ class Outbox:
 
     def _of(self, sender: Address) -> ColumnElement[bool]:
         """Return what is true of the sender's attempts on this chain."""
-        return (_table.c.chain_id == self._chain) & (_table.c.sender == bytes(sender))
+        return (submissions.c.chain_id == self._chain) & (submissions.c.sender == bytes(sender))
 
     def _adopt(self, connection: Connection) -> None:
         """Note who signed what an older version saved."""
-        unknown = _table.c.sender.is_(None) & (_table.c.chain_id == self._chain)
-        for row in connection.execute(select(_table).where(unknown)).all():
+        unknown = submissions.c.sender.is_(None) & (submissions.c.chain_id == self._chain)
+        for row in connection.execute(select(submissions).where(unknown)).all():
             with suppress(ValueError, TypeError, ValidationError):  # then nobody could broadcast it
                 sender = _signed(row).sender
-                own = update(_table).where(_table.c.id == row.id)
+                own = update(submissions).where(submissions.c.id == row.id)
                 connection.execute(own.values(sender=bytes(sender)))
 
 

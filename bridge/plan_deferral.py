@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from bridge.batches import run_calldata
 from bridge.deferral import (
     LIMIT,
     ROW_BYTES,
@@ -17,7 +18,7 @@ from bridge.deferral import (
     changes,
     rows_a_call,
 )
-from bridge.plan_gas import PAYLOAD_WORD, expansion, run_calldata
+from bridge.plan_gas import PAYLOAD_WORD, expansion
 from bridge.plan_rules import COLD_SLOT, NONZERO_BYTE, TODAY, Work
 from ledger.model import ZERO_HASH
 from ledger.payload import decode_payload

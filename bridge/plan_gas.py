@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from bridge.artifacts import artifact, factory_creation, token_artifact
-from bridge.batches import CALL_BYTES, Limits, transaction_bytes
+from bridge.batches import CALL_BYTES, Limits, run_calldata, transaction_bytes
 from bridge.codec import encode_arguments, encode_call
 from bridge.plan_rules import COLD_SLOT, LOG3, TODAY, WARM, Work
 from ledger.model import ZERO_ADDRESS
@@ -60,8 +60,6 @@ _TEXT_SLOT: Final = 136
 _TOKEN_SLOTS: Final = 3
 """Slots that every token's constructor writes: history, head, operator."""
 _TEXT_IN_SLOT: Final = 31
-
-REPLAY: Final = "replay(bytes32,bytes32,bytes32,bytes)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +114,6 @@ def replay_work(run: Run, entries: Sequence[Entry], version: str = "LedgerToken/
         new=writes.new + of_supply.new + (1 if is_first else 0),
         cleared=writes.cleared + of_supply.cleared,
     )
-
-
-def run_calldata(run: Run) -> bytes:
-    """Return the calldata that replays `run`."""
-    batch = run.batch
-    return encode_call(REPLAY, run.prev_history, batch.new_head, batch.tree_root, run.payload)
 
 
 def _slots(entries: Sequence[Entry]) -> tuple[list[tuple[int, int]], tuple[int, int]]:

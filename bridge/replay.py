@@ -12,8 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from bridge.batches import Limits, Position, Run
-from bridge.codec import BATCH_REPLAYED, BatchReplayed, encode_call
+from bridge.batches import Limits, Position, Run, run_calldata
+from bridge.codec import BATCH_REPLAYED, BatchReplayed
 from bridge.deferred import DEFERRAL_PURPOSES, Deferral, read_standing
 from bridge.due import check_operator, sealed_batches
 from bridge.errors import (
@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from ledger.model import Address, Hash32
     from ledger.results import Asset
 
-REPLAY: Final = "replay(bytes32,bytes32,bytes32,bytes)"
 PURPOSE: Final = "replay"
 PURPOSES: Final = frozenset({PURPOSE, *DEFERRAL_PURPOSES})
 
@@ -269,7 +268,7 @@ class _Replay:
         """Send one run; raise _Moved if the contract does not stand before it."""
         batch = run.batch
         what = f"{asset.symbol} entries {batch.first_seq} to {batch.last_seq}"
-        data = encode_call(REPLAY, run.prev_history, batch.new_head, batch.tree_root, run.payload)
+        data = run_calldata(run)
         subject = Subject(asset.number, batch.number, batch.first_seq, batch.last_seq)
         try:
             receipt = sender.send(PURPOSE, token, data, subject=subject)

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from ledger.measures import MAX_HOURS
 from ledger.views import figures_json
 
 if TYPE_CHECKING:
     from ledger import Ledger
-
-MAX_WINDOW_HOURS: Final = MAX_HOURS
 
 
 def figures(

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import BigInteger, Integer, LargeBinary, Text, column, select, table
+from sqlalchemy import select
 
+from bridge.outbox import submissions
 from ledger.model import Address, Hash32
 
 if TYPE_CHECKING:
@@ -14,24 +15,8 @@ if TYPE_CHECKING:
 
     from ledger import Asset, Ledger
 
-# The schema itself is made by the migrations.
-_submissions: Final = table(
-    "token_submissions",
-    column("id", Integer),
-    column("asset", Integer),
-    column("purpose", Text),
-    column("chain_id", Text),
-    column("contract", LargeBinary),
-    column("number", BigInteger),
-    column("first_seq", BigInteger),
-    column("last_seq", BigInteger),
-    column("tx_hash", LargeBinary),
-    column("status", Text),
-    column("block_number", BigInteger),
-)
-
-STATES: Final = ("mined", "safe", "finalized")
-"""In a block, the later the surer."""
+_IN_BLOCKS: Final = ("mined", "safe", "finalized")
+"""Statuses of what is in a block and went well, the later the surer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +36,16 @@ class Replayed:
 def replays(ledger: Ledger, asset: Asset, seq: int | None = None) -> list[Replayed]:
     """Return the replays of an asset that are in a block: of one entry, or all, by seq."""
     query = (
-        select(_submissions)
+        select(submissions)
         .where(
-            _submissions.c.asset == asset.number,
-            _submissions.c.purpose == "replay",
-            _submissions.c.status.in_(STATES),
+            submissions.c.asset == asset.number,
+            submissions.c.purpose == "replay",
+            submissions.c.status.in_(_IN_BLOCKS),
         )
-        .order_by(_submissions.c.chain_id, _submissions.c.first_seq, _submissions.c.id)
+        .order_by(submissions.c.chain_id, submissions.c.first_seq, submissions.c.id)
     )
     if seq is not None:
-        query = query.where(_submissions.c.first_seq <= seq, _submissions.c.last_seq >= seq)
+        query = query.where(submissions.c.first_seq <= seq, submissions.c.last_seq >= seq)
     with ledger.reading() as connection:
         return [_replayed(row) for row in connection.execute(query)]
 

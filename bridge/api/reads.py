@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path, Query
 
 from bridge.api.cursors import read_cursor, write_cursor
-from bridge.api.figures import MAX_WINDOW_HOURS, figures
+from bridge.api.figures import figures
 from bridge.api.guards import Api, Reader
 from bridge.api.problems import Problem, problems
 from bridge.api.shapes import (
@@ -25,6 +25,7 @@ from bridge.api.shapes import (
 from bridge.api.shown import entries_out, entry_out
 from bridge.artifacts import token_address
 from ledger import Asset, Filters, Hash32, Ledger
+from ledger.measures import MAX_HOURS
 from ledger.times import parse_moment
 from ledger.views import (
     account_json,
@@ -165,7 +166,7 @@ def read_supply(
     api: Api,
     caller: Reader,
     symbol: SymbolQuery = None,
-    window_hours: Annotated[int, Query(ge=1, le=MAX_WINDOW_HOURS)] = 720,
+    window_hours: Annotated[int, Query(ge=1, le=MAX_HOURS)] = 720,
     top: Annotated[int, Query(ge=0, le=1_000)] = 10,
 ) -> dict[str, Any]:
     """Supply, distribution and velocity of an asset."""

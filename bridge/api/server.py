@@ -14,6 +14,7 @@ from bridge.api.app import create_app
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from socket import socket
     from types import FrameType
 
     from bridge.api.settings import Settings
@@ -23,12 +24,29 @@ GRACE_SECONDS: Final = 30
 """How long requests that were accepted have, once the server is told to end."""
 
 
-class _Server(uvicorn.Server):
-    """Tells the application that the end is near, so that whoever listens is sent home."""
+class ListeningServer(uvicorn.Server):
+    """Says where it listens, and when its end is near."""
 
-    def __init__(self, config: uvicorn.Config, ending: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        *,
+        started: Callable[[str], None],
+        ending: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Tell `started` the URL once it can be asked, `ending` that no request is taken more."""
         super().__init__(config)
+        self._started = started
         self._ending = ending
+
+    async def startup(self, sockets: list[socket] | None = None) -> None:
+        """Begin to listen."""
+        await super().startup(sockets)
+        for listening in self.servers:
+            for bound in listening.sockets:
+                name, port = bound.getsockname()[:2]
+                shown = f"[{name}]" if ":" in name else name
+                self._started(f"http://{shown}:{port}")
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Take no further requests and finish those that were accepted; a second Ctrl-C does not.
@@ -74,19 +92,7 @@ def serve(
     def ending() -> None:
         app.state.service.stopping = True
 
-    server = _Server(config, ending)
-    plain_startup = server.startup
-
-    async def startup(sockets: list[object] | None = None) -> None:
-        await plain_startup(sockets)  # type: ignore[arg-type]  # uvicorn's own sockets
-        for listening in server.servers:
-            for socket in listening.sockets:
-                name, bound = socket.getsockname()[:2]
-                shown = f"[{name}]" if ":" in name else name
-                started(f"http://{shown}:{bound}")
-
-    server.startup = startup  # type: ignore[method-assign, assignment]  # it has no other hook
-    server.run()
+    ListeningServer(config, started=started, ending=ending).run()
 
 
 def is_loopback(host: str) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from itertools import islice
-from typing import Annotated, Any
+from typing import Annotated, Any, TypedDict
 
 from fastapi import APIRouter, Path
 
@@ -21,6 +21,7 @@ from bridge.api.bodies import (
     StatusIn,
     TransferIn,
     VoidHoldIn,
+    Words,
 )
 from bridge.api.guards import Admin, Api, Caller, IdempotencyKey, Poster
 from bridge.api.problems import Problem, problems
@@ -55,7 +56,26 @@ _CONFLICTS = (400, 404, 409)
 HashPath = Annotated[AnyHash, Path()]
 
 
-def _movement(ledger: Ledger, body: MovementIn, key: str = "") -> Movement:
+class _Words(TypedDict):
+    """What an entry says besides who and how much."""
+
+    reason: str
+    reference_type: str
+    reference_id: str
+    memo: str
+
+
+def _words(body: Words | ReversalIn) -> _Words:
+    """Return the words of a request, as the ledger's methods take them."""
+    return {
+        "reason": body.reason,
+        "reference_type": body.reference_type,
+        "reference_id": body.reference_id,
+        "memo": body.memo,
+    }
+
+
+def _movement(ledger: Ledger, body: MovementIn) -> Movement:
     """Return what a request wants to post. Raises FieldError."""
     asset = ledger.asset(body.asset)
     return Movement(
@@ -67,7 +87,6 @@ def _movement(ledger: Ledger, body: MovementIn, key: str = "") -> Movement:
         body.reference_type,
         body.reference_id,
         body.memo,
-        key,
     )
 
 
@@ -89,10 +108,7 @@ def post_transfer(
         wanted.to_account,
         wanted.amount,
         asset=wanted.asset,
-        reason=wanted.reason,
-        reference_type=wanted.reference_type,
-        reference_id=wanted.reference_id,
-        memo=wanted.memo,
+        **_words(body),
         idempotency_key=key,
         dry_run=body.dry_run,
     )
@@ -133,10 +149,7 @@ def _issue(
         body.account_id,
         read_amount(asset.decimals, body.amount),
         asset=asset.symbol,
-        reason=body.reason,
-        reference_type=body.reference_type,
-        reference_id=body.reference_id,
-        memo=body.memo,
+        **_words(body),
         idempotency_key=key,
         dry_run=body.dry_run,
     )
@@ -185,10 +198,7 @@ def post_reversal(
         id_,
         read_optional(asset.decimals, body.amount, "amount"),
         whole_group=body.whole_group,
-        reason=body.reason,
-        reference_type=body.reference_type,
-        reference_id=body.reference_id,
-        memo=body.memo,
+        **_words(body),
         idempotency_key=key,
         dry_run=body.dry_run,
     )
@@ -218,10 +228,7 @@ def place_hold(api: Api, caller: Poster, key: IdempotencyKey, body: HoldIn) -> d
         body.to_account,
         asset=asset.symbol,
         expires_at=None if body.expires_at is None else parse_moment(body.expires_at, "expires_at"),
-        reason=body.reason,
-        reference_type=body.reference_type,
-        reference_id=body.reference_id,
-        memo=body.memo,
+        **_words(body),
         idempotency_key=key,
         dry_run=body.dry_run,
     )
@@ -245,10 +252,7 @@ def post_hold(
         read_optional(asset.decimals, body.amount, "amount"),
         keep_rest=body.keep_rest,
         to_account=body.to_account,
-        reason=body.reason,
-        reference_type=body.reference_type,
-        reference_id=body.reference_id,
-        memo=body.memo,
+        **_words(body),
         idempotency_key=key,
         dry_run=body.dry_run,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ import uvicorn
 
 from bridge.api import Settings, create_app
 from bridge.api.keys import Scope
+from bridge.api.server import ListeningServer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,28 +25,18 @@ class ApiServer:
         self.app = create_app(ledger, settings or Settings(rate=1e6, burst=1_000_000))
         self.service = self.app.state.service
         config = uvicorn.Config(self.app, port=0, log_level="critical", lifespan="on")
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._run)
-        self._clients: list[httpx.Client] = []
+        self.url = ""
+        """Where it listens."""
         self._ready = threading.Event()
+        self._server = ListeningServer(config, started=self._started)
+        self._thread = threading.Thread(target=self._server.run)
+        self._clients: list[httpx.Client] = []
         self._thread.start()
         assert self._ready.wait(30), "the server did not start"
 
-    def _run(self) -> None:
-        plain_startup = self._server.startup
-
-        async def startup(sockets: Any = None) -> None:  # noqa: ANN401 (uvicorn's own)
-            await plain_startup(sockets)
-            self._ready.set()
-
-        self._server.startup = startup  # type: ignore[method-assign]  # it has no other hook
-        asyncio.run(self._server.serve())
-
-    @property
-    def url(self) -> str:
-        """Where it listens."""
-        port = self._server.servers[0].sockets[0].getsockname()[1]
-        return f"http://127.0.0.1:{port}"
+    def _started(self, url: str) -> None:
+        self.url = url
+        self._ready.set()
 
     def token(self, scope: str, accounts: Sequence[str] = ()) -> str:
         """Return a new key."""

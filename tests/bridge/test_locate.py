@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import pytest
 
 from bridge.chain import Chain
-from bridge.codec import BATCH_REPLAYED, encode_call
+from bridge.codec import BATCH_REPLAYED, REPLAY, encode_call
 from bridge.compare import Difference, MismatchKind
 from bridge.deploy import deploy
 from bridge.errors import ContradictionError
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 History: TypeAlias = Callable[..., Ledger]
 
-REPLAY: Final = "replay(bytes32,bytes32,bytes32,bytes)"
 ENTRIES: Final = 90
 BATCHES: Final = 33
 
