@@ -10,6 +10,7 @@ import os
 import signal
 import threading
 import time
+from contextlib import contextmanager
 from functools import partial
 from itertools import count
 from random import Random
@@ -40,12 +41,14 @@ from tests.support.nodes import reset_base_fee
 from tests.support.rpc_proxy import RpcProxy, honest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from bridge.keys import Signer
     from ledger import Ledger
     from tests.bridge.killed import Executioner
+    from tests.conftest import StartNode
     from tests.support.nodes import Node
     from tests.support.rpc_proxy import Behave, Forward, Json
 
@@ -138,9 +141,43 @@ def _take_back(random: Random, chain: Chain, first: int, snapshot: str) -> None:
         reorganise(chain, depth, snapshot)
 
 
+@contextmanager
+def unreverted_anvil(start_anvil: StartNode) -> Iterator[Node]:
+    """Run an Anvil of its own: one that was reverted forgets what `anvil_reorg` goes back to."""
+    node = start_anvil()
+    try:
+        yield node
+    finally:
+        node.stop()
+
+
+@contextmanager
+def reverted(node: Node) -> Iterator[Node]:
+    """Take the node back in the end."""
+    snapshot = node.rpc("evm_snapshot")
+    try:
+        yield node
+    finally:
+        node.rpc("evm_revert", snapshot)
+        reset_base_fee(node)
+
+
+@pytest.fixture(params=["anvil", "hardhat"])
+def a_node(
+    request: pytest.FixtureRequest, start_anvil: StartNode
+) -> Callable[[], AbstractContextManager[Node]]:
+    """Return how a schedule gets a node of each kind."""
+    if request.param == "anvil":
+        return partial(unreverted_anvil, start_anvil)
+    return partial(reverted, request.getfixturevalue("hardhat"))
+
+
 @pytest.mark.timeout(300 + 2 * SECONDS)
 def test_random_schedules(
-    node: Node, signer: Signer, executioner: Executioner, tmp_path: Path
+    a_node: Callable[[], AbstractContextManager[Node]],
+    signer: Signer,
+    executioner: Executioner,
+    tmp_path: Path,
 ) -> None:
     started = time.monotonic()
     for number in count():
@@ -148,17 +185,13 @@ def test_random_schedules(
         if is_over:
             break
         seed = SEED * 1_000_000 + number
-        snapshot = node.rpc("evm_snapshot")
         url = f"sqlite:///{tmp_path / f'{seed}.db'}"
         try:
-            with small_ledger(url) as ledger:
+            with a_node() as node, small_ledger(url) as ledger:
                 one_schedule(
                     Random(seed), ledger=ledger, url=url, node=node, signer=signer,
                     executioner=executioner,
                 )  # fmt: skip
         except BaseException as error:
-            error.add_note(f"{node.name}, schedule {seed}")
+            error.add_note(f"schedule {seed}")
             raise
-        finally:
-            node.rpc("evm_revert", snapshot)
-            reset_base_fee(node)
