@@ -15,6 +15,7 @@ from ledger.hashing import keccak
 from ledger.merkle import consistency_proof
 from ledger.model import Hash32, Record
 from tests.contracts.chain import Contract, artifact, deploy, from_hex, transact
+from tests.contracts.deferred import new_deferred
 from tests.contracts.people import ALICE, BOB, OPERATOR, REGISTRAR, STRANGER, sign
 from tests.contracts.test_accounts import Accounts, factory_on, sign_message
 from tests.contracts.test_entry_proof import batch_of, entries, id_of, words
@@ -33,7 +34,7 @@ Figures = dict[str, int]
 
 
 def used(receipt: Mapping[str, Any]) -> int:
-    """Return the gas of a transaction."""
+    """Return the gas of a transaction, or of a block."""
     return int(receipt["gasUsed"], 16)
 
 
@@ -43,6 +44,7 @@ def measure(node: Node) -> Figures:
     accounts, token = factory_on(node), new_token(node)
     figures |= _mirror(token)
     figures |= _live(token, accounts)
+    figures |= _deferral(node)
     figures |= _proofs(deploy(node, "EntryProof"))
     return figures
 
@@ -52,14 +54,22 @@ def _deployments(node: Node) -> Iterator[tuple[str, int]]:
     for name in ("AccountFactory", "EntryProof"):
         code = {"data": artifact(name)["bytecode"], "from": STRANGER.address, "gas": hex(2**24)}
         yield f"create {name}", used(transact(node, code))
-    before = int(node.rpc("eth_getBlockByNumber", "latest", False)["number"], 16)  # noqa: FBT003 (JSON-RPC)
-    factory_on(node)
-    new_token(node)
-    after = int(node.rpc("eth_getBlockByNumber", "latest", False)["number"], 16)  # noqa: FBT003 (JSON-RPC)
-    for name, number in zip(("AccountFactory", "LedgerToken"), (after - 1, after), strict=True):
-        assert number > before, "deployed before"
-        block = node.rpc("eth_getBlockByNumber", hex(number), False)  # noqa: FBT003 (JSON-RPC)
-        yield f"deploy {name} by the proxy", int(block["gasUsed"], 16)
+    for name, deploy_it in (
+        ("AccountFactory", factory_on),
+        ("LedgerToken", new_token),
+        ("LedgerTokenDeferred", new_deferred),
+    ):
+        before = _last_block(node)["number"]
+        deploy_it(node)
+        block = _last_block(node)
+        assert block["number"] != before, "deployed before"
+        yield f"deploy {name} by the proxy", used(block)
+
+
+def _last_block(node: Node) -> dict[str, Any]:
+    """Return the last block, which holds one transaction: its gas is that one's."""
+    block: dict[str, Any] = node.rpc("eth_getBlockByNumber", "latest", False)  # noqa: FBT003 (JSON-RPC)
+    return block
 
 
 def _mirror(token: Token) -> Figures:
@@ -123,6 +133,26 @@ def _live(token: Token, accounts: Accounts) -> Figures:
     execution = (token.address, 0, inner)
     executed = account.send("execute", *execution, sender=ALICE.address)
     figures["transfer by an account"] = used(executed)
+    return figures
+
+
+def _deferral(node: Node) -> Figures:
+    """Return a deferral: announced, replayed without balances, settled in two parts."""
+    chance, figures = random.Random(5), {}
+    token = new_deferred(node)
+    holders = [address(10**6 + number) for number in range(400)]
+    mints = [mint(holder, 10**24) for holder in holders]
+    moves = [
+        Record(chance.choice(holders), chance.choice(holders), chance.randrange(1, 10**6) * 10**16)
+        for _ in range(4000)
+    ]
+    announced = token.begin([mints, moves])
+    figures["beginDeferral"] = used(_last_block(node))
+    figures["replay 400 mints, deferred"] = used(token.replay(*mints))
+    figures["replay 4000 of 400 holders, deferred"] = used(token.replay(*moves))
+    rows = announced.rows
+    figures["settle 200 new holders"] = used(token.settle(rows[:200], rows[200:]))
+    figures["settle the last 200, new holders"] = used(token.settle(rows[200:]))
     return figures
 
 
