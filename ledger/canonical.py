@@ -59,6 +59,11 @@ def imported_hash(entry_id: Hash32) -> bytes:
     return _hashed(["imported", entry_id.hex()])
 
 
+def once_hash(request: str) -> bytes:
+    """Return what stands for a request that is no item: what the caller says of it."""
+    return _hashed(["once", request])
+
+
 def spent_hash(key: str) -> bytes:
     """Return what stands for the request of a hold that is resolved and was not imported."""
     return _hashed(["spent", key])

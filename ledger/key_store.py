@@ -27,6 +27,31 @@ def read_keys(connection: Connection, wanted: Iterable[str]) -> dict[str, tuple[
     return {row[0]: (bytes(row[1]), json.loads(row[2])) for row in rows}
 
 
+def claim_key(connection: Connection, key: str, request: bytes) -> bool:
+    """Insert a key that has made nothing yet; False if it is known.
+
+    Another transaction that has just inserted it is waited for.
+    """
+    dialect = dialect_of(connection)
+    sql = (
+        "INSERT INTO token_keys (key, request, made, created_at) VALUES (?, ?, ?, ?) "
+        "ON CONFLICT (key) DO NOTHING"
+    )
+    now = dialect.now(connection)
+    return dialect.run(connection, sql, key, request, _answered(""), now) == 1
+
+
+def write_answer(connection: Connection, key: str, answer: str) -> None:
+    """Keep what is answered to whoever uses the key again."""
+    sql = "UPDATE token_keys SET made = ? WHERE key = ?"
+    dialect_of(connection).run(connection, sql, _answered(answer), key)
+
+
+def _answered(answer: str) -> str:
+    """Return as JSON that a key made no entry, account or hold, but has an answer."""
+    return f'{{"answer":{json.dumps(answer)},"account":null,"entries":[]}}'
+
+
 def read_hold_keys(
     connection: Connection, after: str, most: int
 ) -> list[tuple[str, tuple[int, int] | None]]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
-from ledger import store
+from ledger import once, store
 from ledger.alone import alone
 from ledger.amounts import check_amount
 from ledger.audit import AuditReport, ExpectedHead, run_audit
@@ -149,6 +149,23 @@ class Ledger(Operations):
         with self._transactions.writing("write") as connection:
             yield connection
 
+    def once(self, key: str, request: str, do: Callable[[Connection], str]) -> tuple[str, bool]:
+        """Do something in a transaction of its own, at most once for an idempotency key.
+
+        For what has no key of its own: `do` may post through `Ledger.on`, create assets and seal
+        on the connection that it gets, and write the application's own tables. What it returns is
+        kept in the same commit: the same key with the same `request` again does nothing, and
+        gives that answer and True. Keys of postings and these are one space. A `do` that raises
+        leaves nothing, not even its key.
+
+        Raises:
+            FieldError: the key is empty or too long.
+            RefusedError: KEY_REUSED; and what `do` raises.
+        """
+        named = once.checked_key(key)
+        with self.connection() as connection:
+            return once.run(connection, named, request, do)
+
     def alone(self, name: str, what: str) -> AbstractContextManager[None]:
         """Return a context in which no other process that has this ledger open is in `name`.
 
@@ -219,20 +236,22 @@ class Ledger(Operations):
         endowment: int | None = None,
         operator: Address | None = None,
         token_version: str = TOKEN_VERSION,
+        connection: Connection | None = None,
     ) -> Asset:
         """Create an asset. Its symbol, name and decimals never change.
 
         `endowment` is what a new account gets, in base units (1,000 tokens unless given);
         `operator` may replay it on a chain, and is part of the token's address there; so is
-        `token_version`, the contract that it becomes.
+        `token_version`, the contract that it becomes. On a `connection` of `once` or of
+        `connection()` it is committed with what else is done there.
 
         Raises:
             FieldError, RefusedError: ASSET_EXISTS, READ_ONLY.
         """
         self._check_writable()
-        with self._transactions.writing("create the asset") as connection:
+        with self._on(connection, "create the asset") as own:
             asset = add_asset(
-                connection,
+                own,
                 self.identity,
                 symbol=symbol,
                 name=name,
@@ -286,13 +305,18 @@ class Ledger(Operations):
 
     # --- sealing ------------------------------------------------------------------------------
 
-    def seal(self) -> Sealed | None:
+    def seal(self, *, connection: Connection | None = None) -> Sealed | None:
         """Cut the next batch of every asset that has new entries; None if there is none.
 
-        A seal has at most 4,000 entries of an asset; call again until it returns None.
+        A seal has at most 4,000 entries of an asset; call again until it returns None. On a
+        `connection` of `once` or of `connection()` it is committed with what else is done there.
         """
-        with self._transactions.writing("seal") as connection:
-            return seal_next(connection, self.identity, self._clock)
+        with self._on(connection, "seal") as own:
+            return seal_next(own, self.identity, self._clock)
+
+    def _on(self, connection: Connection | None, what: str) -> AbstractContextManager[Connection]:
+        """Give the connection of a transaction that is under way, or of a new one."""
+        return self._transactions.writing(what) if connection is None else nullcontext(connection)
 
     def carried(self, asset: str | None, seq: int) -> Carried:
         """Return what an export of the entries of an asset up to `seq` carries besides them.

@@ -44,6 +44,9 @@ def post_in_a_transaction(ledger: Ledger, connection: Connection) -> None:
     assert_type(joined.transfer("alice", "bob", 5, asset="SCI"), core.Entry)
     assert_type(joined.get_balance("alice", "SCI"), int)
     assert_type(joined.post_many([]), list[core.Receipt | core.RefusedError])
+    assert_type(
+        ledger.once("key", "seal", lambda it: str(ledger.seal(connection=it))), tuple[str, bool]
+    )
 
 
 def hold_and_undo(ledger: Ledger, moment: datetime) -> None:
