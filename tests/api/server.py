@@ -32,7 +32,7 @@ class ApiServer:
         self._thread = threading.Thread(target=self._server.run)
         self._clients: list[httpx.Client] = []
         self._thread.start()
-        assert self._ready.wait(30), "the server did not start"
+        assert self._ready.wait(120), "the server did not start"
 
     def _started(self, url: str) -> None:
         self.url = url
@@ -45,7 +45,7 @@ class ApiServer:
     def client(self, token: str | None = None) -> httpx.Client:
         """Return a client that sends `token`."""
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-        client = httpx.Client(base_url=self.url, headers=headers, trust_env=False, timeout=30)
+        client = httpx.Client(base_url=self.url, headers=headers, trust_env=False, timeout=120)
         self._clients.append(client)
         return client
 

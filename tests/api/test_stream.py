@@ -60,7 +60,7 @@ def test_a_listener_hears_what_was_and_what_comes(quick: ApiServer, ledger: Ledg
     listening.start()
     first = ledger.transfer("alice", "bob", 1)
     second = ledger.transfer("bob", "alice", 2)
-    listening.join(30)
+    listening.join(120)
     assert not listening.is_alive()
     assert [id_ for id_, _ in heard[: len(before)]] == before
     assert [data["entry"]["id"] for _, data in heard[-2:]] == [str(first.id), str(second.id)]

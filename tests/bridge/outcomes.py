@@ -16,10 +16,13 @@ if TYPE_CHECKING:
     from bridge.keys import Signer
     from ledger import Ledger
 
-QUICK: Final = Patience(replace_after=0.3, give_up_after=20.0, silence=0.3, lag=0.3)
-"""For nodes that are on this machine and lie on purpose."""
+QUICK: Final = Patience(replace_after=120.0, give_up_after=120.0, silence=0.3, lag=0.3)
+"""For nodes that are on this machine and lie on purpose; a slow machine replaces nothing."""
 
-BRIEF: Final = Patience(replace_after=20.0, give_up_after=20.0, silence=0.0, lag=0.3)
+HASTY: Final = Patience(replace_after=0.3, give_up_after=120.0, silence=0.3, lag=0.3)
+"""For transactions that are not mined, so that they are replaced."""
+
+BRIEF: Final = Patience(replace_after=120.0, give_up_after=120.0, silence=0.0, lag=0.3)
 """For a node that does not come back."""
 
 

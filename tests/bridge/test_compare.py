@@ -81,8 +81,8 @@ def test_thousands_of_equal_movements_are_compared_in_moments(entries: list[Entr
     many = [replace(entries[0], seq=seq) for seq in range(1, 4_001)]
     records = records_of(many)
     records[0] = records[0]._replace(amount=7)
-    started = time.monotonic()
+    started = time.thread_time()  # the processor's, whatever else runs
     mismatches, used = compare_batch("SCI", many, _event(records), records)
-    assert time.monotonic() - started < 20
+    assert time.thread_time() - started < 20
     assert [(m.kind, m.seq) for m in mismatches] == [(MismatchKind.LOG_DIFFERS, 1)]
     assert used == 4_000

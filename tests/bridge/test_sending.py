@@ -32,7 +32,7 @@ from bridge.sending import Sender
 from bridge.tracking import Confirmed
 from ledger import BusyError, Ledger
 from ledger.model import Address
-from tests.bridge.outcomes import QUICK, check_outbox, statuses
+from tests.bridge.outcomes import HASTY, QUICK, check_outbox, statuses
 from tests.bridge.test_survives import waited
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 TO = Address(b"\x42" * 20)
-SLOW = Patience(replace_after=60.0, give_up_after=20.0, silence=5.0, lag=1.0)
+SLOW = Patience(replace_after=120.0, give_up_after=120.0, silence=5.0, lag=1.0)
 PAY = "pay"
 
 
@@ -103,7 +103,7 @@ def test_a_stuck_transaction_is_replaced_with_an_eighth_more(
     book: Ledger, any_chain: Chain, signer: Signer
 ) -> None:
     said: list[str] = []
-    sender = Sender(book, any_chain, signer, patience=QUICK, say=said.append)
+    sender = Sender(book, any_chain, signer, patience=HASTY, say=said.append)
     with sending(sender) as going:
         with unmined(any_chain):
             waited(lambda: len([it for it in attempts(book, any_chain) if it.status == "sent"]) > 2)
@@ -127,7 +127,7 @@ def test_at_the_cap_it_waits_and_says_so(book: Ledger, any_chain: Chain, signer:
     said: list[str] = []
     market = any_chain.market()
     cap = FeePolicy(max_fee=market.price + market.price // 8, priority_fee=market.tip // 2)
-    sender = Sender(book, any_chain, signer, fees=cap, patience=QUICK, say=said.append)
+    sender = Sender(book, any_chain, signer, fees=cap, patience=HASTY, say=said.append)
     with sending(sender) as going:
         with unmined(any_chain):
             waited(lambda: any("--max-fee" in one for one in said))
@@ -154,7 +154,7 @@ def test_the_first_attempt_may_be_the_one_that_is_mined(
 
     with Chain.connect(node.url) as chain, Chain.connect(hostile.url) as shaky:
         hostile.behave = swallows
-        with sending(Sender(book, shaky, signer, patience=QUICK)) as going:
+        with sending(Sender(book, shaky, signer, patience=HASTY)) as going:
             with unmined(chain):
                 waited(lambda: sends > 1)
             receipt = going.result()
@@ -201,7 +201,7 @@ def test_gas_above_the_cap_is_waited_for_before_anything_is_signed(
 def test_a_base_fee_that_rises_above_what_was_offered(
     book: Ledger, any_chain: Chain, signer: Signer
 ) -> None:
-    sender = Sender(book, any_chain, signer, fees=FeePolicy(1000 * GWEI), patience=QUICK)
+    sender = Sender(book, any_chain, signer, fees=FeePolicy(1000 * GWEI), patience=HASTY)
     with sending(sender) as going:
         with unmined(any_chain):
             waited(lambda: [it for it in attempts(book, any_chain) if it.status == "sent"])

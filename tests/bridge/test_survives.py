@@ -240,7 +240,7 @@ def test_a_node_that_forgets_what_it_took(book: Ledger, any_chain: Chain, signer
 
 def waited(look: Callable[[], T]) -> T:
     """Return what `look` finds, once it finds something."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while not (found := look()):
         assert time.monotonic() < deadline
         time.sleep(0.02)

@@ -156,7 +156,7 @@ def test_an_import_waits_as_long_as_it_is_told(stocked: Shell) -> None:
         other.execute("BEGIN IMMEDIATE")
         start = time.monotonic()
         error = copy.fails("import", "out", "--lock-timeout", "0.3")
-        assert 0.3 <= time.monotonic() - start < 10
+        assert 0.3 <= time.monotonic() - start < 50  # without the option it would be 60
         assert "another writer held the journal for too long; try again" in error
         other.execute("ROLLBACK")
     assert copy.run("import", "out").startswith("imported ")

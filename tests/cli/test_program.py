@@ -216,7 +216,7 @@ def interrupted(running: subprocess.Popen[str]) -> tuple[str, str]:
     for _ in range(10):
         running.send_signal(signal.SIGINT)
         with suppress(subprocess.TimeoutExpired):
-            return running.communicate(timeout=3)
+            return running.communicate(timeout=15)
     raise AssertionError("the program does not end")
 
 

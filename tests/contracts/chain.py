@@ -168,7 +168,7 @@ def refused(name: str, *arguments: object) -> Iterator[None]:
 def transact(node: Node, request: Mapping[str, str]) -> dict[str, Any]:
     """Send a transaction of an unlocked account and return its receipt, a success."""
     transaction = node.rpc("eth_sendTransaction", request)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while (receipt := node.rpc("eth_getTransactionReceipt", transaction)) is None:
         assert time.monotonic() < deadline, "not mined"
         time.sleep(0.002)

@@ -24,6 +24,9 @@ from tests.ledger.crashes import Ended, Failed, Log, Worker, failed, log_path
 PATIENCE = 60.0
 """Seconds that the workers have to finish."""
 
+KILLS = 11
+"""How many are killed at least, however long that takes on a slow machine."""
+
 
 @dataclass(frozen=True, slots=True)
 class Config:
@@ -85,10 +88,10 @@ class Crew:
         return pid
 
     def run(self) -> int:
-        """Kill and start until the time is over; return how many were killed."""
+        """Kill and start until the time is over, and often enough; return how many were killed."""
         killed, end = 0, time.monotonic() + self._config.seconds
-        while (left := end - time.monotonic()) > 0:
-            time.sleep(min(left, self._random.expovariate(1 / self._config.killed_every)))
+        while (left := end - time.monotonic()) > 0 or killed < KILLS:
+            time.sleep(min(max(left, 0.1), self._random.expovariate(1 / self._config.killed_every)))
             number = self._random.randrange(len(self._places))
             os.kill(self._pids[number], signal.SIGKILL)
             _, status = os.waitpid(self._pids[number], 0)

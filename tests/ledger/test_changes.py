@@ -508,6 +508,8 @@ def test_writers_and_readers_that_are_killed_lose_nothing(
             writer = start(WRITER, database_url, f"process-{turn}", 10_000)
             reader = start(READER, database_url, kept, 3 + turn)
             time.sleep(0.4 + 0.15 * turn)
+            while sum(map(len, stored(database_url).values())) < 30 * (turn + 1):
+                time.sleep(0.05)
             for process in (reader, writer) if turn % 2 else (writer, reader):
                 process.kill()
                 finish(process, -signal.SIGKILL)

@@ -59,7 +59,7 @@ def test_a_wait_ends_and_names_who_holds_it(database_url: str) -> None:
             began = time.monotonic()
             with pytest.raises(BusyError) as busy:
                 ledger.on(connection).transfer("alice", "bob", 1)
-            assert time.monotonic() - began < 5
+            assert time.monotonic() - began < 8  # without the limit it would be 10 or more
             assert "held by" in str(busy.value) or database_url.startswith("sqlite")
             pool.submit(holder.close).result(20)
             ledger.on(connection).transfer("alice", "bob", 5)

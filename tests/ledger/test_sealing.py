@@ -318,9 +318,9 @@ def test_sealing_costs_the_batch_not_the_journal(sqlite_url: str) -> None:
             driver = connection.connection.driver_connection
             assert driver is not None
             driver.set_trace_callback(reads.append)
-        before = time.perf_counter()
+        before = time.thread_time()  # the processor's, whatever else runs
         sealed = ledger.seal()
-        took = time.perf_counter() - before
+        took = time.thread_time() - before
         assert sealed is not None
         assert (sealed.batches[0].batch.first_seq, sealed.batches[0].batch.last_seq) == (8_001,) * 2
         scans = [sql for sql in reads if "FROM token_ledger" in sql]

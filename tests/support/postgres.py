@@ -24,7 +24,7 @@ import psycopg
 if TYPE_CHECKING:
     from tests.support.guardian import Guardian
 
-START_SECONDS = 30.0
+START_SECONDS = 120.0
 
 _SETTINGS = {
     "dynamic_shared_memory_type": "mmap",  # in its folder: killed, it leaves nothing elsewhere
