@@ -26,9 +26,10 @@ from ledger.errors import (
     Rule,
 )
 from ledger.locked import ACCOUNTS
+from ledger.nested import Nested
 from ledger.operations import Operations
 from ledger.posting import post
-from ledger.transactions import Nested, journal_numbers
+from ledger.transactions import journal_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

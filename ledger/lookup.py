@@ -15,11 +15,17 @@ from ledger.targets import with_group
 from ledger.texts import check_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
+    from contextlib import AbstractContextManager
 
     from ledger.model import HoldState
+    from ledger.nested import Posting
     from ledger.results import Account, Asset, Balance, Entry, Hold, Identity, JournalHead
-    from ledger.transactions import Posting
+
+
+def _counts(known: Mapping[str, Asset]) -> tuple[int, int]:
+    """Return how many assets these are, and how many have an operator: all that can change."""
+    return len(known), sum(asset.operator is not None for asset in known.values())
 
 
 class Lookup:
@@ -36,6 +42,14 @@ class Lookup:
         self._clock: Callable[[], int] | None = None
         self.identity = identity
         """Which ledger this is."""
+
+    def moment(self) -> AbstractContextManager[None]:
+        """Return a context in which all that this thread reads is of one moment.
+
+        It is read through one connection, so that many small reads cost less, too. What this
+        thread itself posts inside is not seen by its reads before the end.
+        """
+        return self._transactions.moment()
 
     def assets(self) -> list[Asset]:
         """Return every asset, in order of creation."""
@@ -63,7 +77,8 @@ class Lookup:
         known = self._assets  # read once: another thread may forget them meanwhile
         if fresh or not known:
             with self._transactions.reading() as connection:
-                known = self._assets = store.read_assets(connection)
+                if not known or reads.count_assets(connection) != _counts(known):
+                    known = self._assets = store.read_assets(connection)
         return known
 
     def account(self, account_id: str) -> Account:
@@ -108,8 +123,7 @@ class Lookup:
         found_asset = self.asset(asset)
         account_id = normalize_account_id(account_id)
         with self._transactions.reading() as connection:
-            account = reads.find_account(connection, account_id, self.identity.pepper)
-            return reads.balance_of(connection, found_asset, account)
+            return reads.read_balance(connection, found_asset, account_id)
 
     def balances(self, asset: str | None = None) -> Iterator[Balance]:
         """Return the balances of every account that has a row of them, by id, without the issuer.

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from ledger.model import Hash32
+    from ledger.nested import Posting
     from ledger.results import Identity
     from ledger.rules import Target
-    from ledger.transactions import Posting
 
 
 class Poster(Reader):

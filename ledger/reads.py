@@ -29,6 +29,13 @@ MAX_NUMBER = 2**63 - 1
 """More than any event has."""
 
 
+def count_assets(connection: Connection) -> tuple[int, int]:
+    """Return how many assets there are, and how many have an operator."""
+    sql = "SELECT count(*), count(operator) FROM token_assets"
+    [(every, operated)] = dialect_of(connection).rows(connection, sql)
+    return every, operated
+
+
 def find_account(connection: Connection, account_id: str, pepper: bytes | None) -> Account:
     """Return the account `account_id` (normalised).
 
@@ -83,11 +90,26 @@ def balances_by_id(
     return found
 
 
-def balance_of(connection: Connection, asset: Asset, account: Account) -> Balance:
-    """Return what `account` has of `asset`: zeros if it never had any."""
-    found = balances_by_id(connection, asset, [account.account_id])
-    none = Balance(asset.symbol, account.account_id, account.address, 0, 0, 0, 0)
-    return found.get(account.account_id, none)
+_AMOUNTS = ("balance", "total_earned", "total_spent", "total_staked", "max_debit", "max_balance")
+
+
+def read_balance(connection: Connection, asset: Asset, account_id: str) -> Balance:
+    """Return what the account `account_id` (normalised) has of `asset`, in one statement.
+
+    Raises:
+        NotFoundError: UNKNOWN_ACCOUNT.
+    """
+    dialect = dialect_of(connection)
+    columns = ", ".join(dialect.amount_of(f"b.{name}") for name in _AMOUNTS)
+    sql = (
+        f"SELECT a.address, {columns} FROM token_accounts a LEFT JOIN token_balances b "  # noqa: S608 (constant)
+        "ON b.asset = ? AND b.account_id = a.account_id WHERE a.account_id = ?"
+    )
+    for address, *stored in dialect.rows(connection, sql, asset.number, account_id):
+        amounts = [None if each is None else dialect.to_amount(each) for each in stored]
+        numbers, limits = [each or 0 for each in amounts[:4]], amounts[4:]
+        return Balance(asset.symbol, account_id, Address(address), *numbers, *limits)
+    raise NotFoundError(Rule.UNKNOWN_ACCOUNT, f"no account {account_id!r}; create it first")
 
 
 def _balance(asset: Asset, row: Any) -> Balance:  # noqa: ANN401 (SQLAlchemy's row)

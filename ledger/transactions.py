@@ -1,25 +1,19 @@
-"""What begins and ends transactions: reading, writing, and posting with its retries.
-
-`Transactions` begins and commits its own. `Nested` goes on within a transaction that another
-commits: each run is a savepoint.
-"""
+"""What begins and ends transactions: reading, writing, and posting."""
 
 from __future__ import annotations
 
 import os
-import random
-import time
-from abc import ABC, abstractmethod
+import threading
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from psycopg import IsolationLevel
 from sqlalchemy import text
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from ledger import waits
-from ledger.constraints import RACES, refusal_of
+from ledger.constraints import RACES
 from ledger.engine import (
     is_conflict,
     is_lost,
@@ -28,19 +22,18 @@ from ledger.engine import (
 )
 from ledger.errors import (
     BusyError,
-    ConflictError,
     DatabaseFileError,
-    LedgerError,
     RefusedError,
 )
 from ledger.event_store import read_event
 from ledger.guesses import guess
 from ledger.locked import ACCOUNTS, ACCOUNTS_STREAM
 from ledger.memory import Memory
+from ledger.nested import Nested, Posting
 from ledger.pauses import no_collection
 from ledger.posting import Outcome, lesson, outcome_of, post, steady
 from ledger.single_trip import write_guess
-from ledger.store import lock_heads, lock_holders
+from ledger.store import lock_heads
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -54,136 +47,7 @@ if TYPE_CHECKING:
 GUESSES_LEFT_OUT = 8
 """Runs that are decided under the lock at once after a wrong guess."""
 
-MAX_ATTEMPTS = 16
-"""Times that a run which the database ended in favour of another is run again."""
-
 _READ_COMMITTED = (None, IsolationLevel.READ_COMMITTED)
-
-
-class Posting(ABC):
-    """How a run is posted, whoever commits."""
-
-    retries: int
-    """How often a run was posted again because the database preferred another."""
-
-    @abstractmethod
-    def call(self) -> AbstractContextManager[None]:
-        """Go round all that one call of the application posts."""
-
-    @abstractmethod
-    def reading(self) -> AbstractContextManager[Connection]:
-        """Give a connection in a transaction that changes nothing."""
-
-    @abstractmethod
-    def snapshot(self) -> AbstractContextManager[Connection]:
-        """Give a connection that changes nothing, for several statements about one moment."""
-
-    @abstractmethod
-    def rehearse(self, runs: Iterable[Run]) -> list[Receipt | RefusedError]:
-        """Post `runs` one after the other, and take everything back.
-
-        Raises:
-            As `post`.
-        """
-
-    @abstractmethod
-    def _posted(self, run: Run) -> list[Receipt | RefusedError]:
-        """Post once, whole or not at all. Raises DBAPIError."""
-
-    @abstractmethod
-    def _again(self, error: DBAPIError) -> bool:
-        """Tell whether the same run can succeed when run again from its start."""
-
-    def post(self, run: Run) -> list[Receipt | RefusedError]:
-        """Post `run` and return one result an item, whatever else writes meanwhile.
-
-        Raises:
-            BusyError, ConflictError, CorruptError, DatabaseFileError: see `ledger.errors`.
-            RefusedError: CLOCK_AHEAD.
-        """
-        for attempt in range(MAX_ATTEMPTS):
-            try:
-                return self._posted(run)
-            except DBAPIError as error:
-                if not self._again(error):
-                    return self._settled(run, error)
-                self.retries += 1
-                time.sleep(random.uniform(0, 0.002 * attempt))  # noqa: S311 (spreads retries; no secret)
-        raise ConflictError("post: other writers won 16 times; run it again")
-
-    def _settled(self, run: Run, error: DBAPIError) -> list[Receipt | RefusedError]:
-        """Answer for a run that the database refused: item by item, then by the constraint."""
-        refused = isinstance(error, IntegrityError | DataError)
-        if refused and len(run.items) > 1 and not run.times:
-            return [
-                result for item in run.items for result in self.post(replace(run, items=(item,)))
-            ]
-        if refused:
-            return [refusal_of(error)]
-        try:
-            with translated_errors("post"):
-                raise error
-        except BusyError as busy:
-            raise self._told(busy) from error
-
-    def _told(self, busy: BusyError) -> BusyError:
-        """Return the error with the sessions that hold what was waited for, where known."""
-        try:
-            with self.reading() as connection:
-                holders = lock_holders(connection)
-        except LedgerError:
-            return busy
-        return BusyError(f"{busy}; held by {', '.join(holders)}") if holders else busy
-
-
-@dataclass(slots=True)
-class Nested(Posting):
-    """Posts within the transaction of a connection, which another began and will end."""
-
-    connection: Connection
-    retries: int = 0
-
-    @contextmanager
-    def call(self) -> Iterator[None]:
-        """Take back all that one call of the application posts, if it fails."""
-        with translated_errors("post"), self.connection.begin_nested():
-            yield
-
-    @contextmanager
-    def reading(self) -> Iterator[Connection]:
-        """Give the connection; a statement that fails does not end its transaction.
-
-        On SQLite no statement does, and a savepoint outside a transaction would begin one.
-        """
-        nested = self.connection.dialect.name == "postgresql"
-        with translated_errors("read"), self.connection.begin_nested() if nested else nullcontext():
-            yield self.connection
-
-    def snapshot(self) -> AbstractContextManager[Connection]:
-        """Give the connection: what has been posted never changes, whenever it is read."""
-        return self.reading()
-
-    def rehearse(self, runs: Iterable[Run]) -> list[Receipt | RefusedError]:
-        """Post `runs` one after the other, and take everything back.
-
-        Raises:
-            As `post`.
-        """
-        with translated_errors("rehearse"):
-            savepoint = self.connection.begin_nested()
-            try:
-                return [result for run in runs for result in self.post(run)]
-            finally:
-                savepoint.rollback()
-
-    def _posted(self, run: Run) -> list[Receipt | RefusedError]:
-        """Post in a savepoint."""
-        with self.connection.begin_nested():
-            return post(self.connection, run).results
-
-    def _again(self, error: DBAPIError) -> bool:
-        """Tell whether the same run can succeed: only where the transaction can go on."""
-        return violated_constraint(error) in RACES
 
 
 @dataclass(slots=True)
@@ -199,6 +63,8 @@ class Transactions(Posting):
     _unlucky: int = 0
     """Guesses to leave out, after one was wrong: others post too."""
     _process: int = field(default_factory=os.getpid)
+    _shared: threading.local = field(default_factory=threading.local)
+    """The connection of the `moment` that a thread is in."""
 
     def _connected(self) -> Connection:
         """Return a connection of this process: a fork must not share its parent's sockets."""
@@ -214,12 +80,40 @@ class Transactions(Posting):
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Give a connection in a transaction that changes nothing."""
+        shared = self._moment()
+        if shared is not None:
+            with translated_errors("read"):
+                yield shared
+            return
         with translated_errors("read"), self._connected() as connection, connection.begin():
             yield connection
+
+    def _moment(self) -> Connection | None:
+        """Return the connection of the `moment` that this thread is in, if it is in one."""
+        connection, process = getattr(self._shared, "it", (None, 0))
+        return connection if process == os.getpid() else None
+
+    @contextmanager
+    def moment(self) -> Iterator[None]:
+        """Let whatever this thread reads until the end see one moment, through one connection."""
+        if self._moment() is not None:
+            yield
+            return
+        with self.snapshot() as connection:
+            self._shared.it = (connection, os.getpid())
+            try:
+                yield
+            finally:
+                del self._shared.it
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
         """Give a connection whose every statement sees the same moment, and changes nothing."""
+        shared = self._moment()
+        if shared is not None:
+            with translated_errors("read"):
+                yield shared
+            return
         with translated_errors("read"), self._connected() as plain:
             postgresql = plain.dialect.name == "postgresql"
             level = {"isolation_level": "REPEATABLE READ"} if postgresql else {}
