@@ -16,6 +16,7 @@ from bridge.api import (
     first_spec,
     health,
     history_reads,
+    managing,
     pages,
     problems,
     reads,
@@ -23,10 +24,12 @@ from bridge.api import (
     stream,
     writes,
 )
-from bridge.api.guards import RateLimiter, Service
+from bridge.api.desk import Desk
+from bridge.api.guards import Service
 from bridge.api.health import Metrics
 from bridge.api.keys import ApiKeys
 from bridge.api.problems import ProblemOut
+from bridge.api.rates import RateLimiter
 from bridge.api.settings import Settings
 from bridge.api.surroundings import Surroundings
 from ledger import Ledger
@@ -37,6 +40,7 @@ _ROUTERS: Final = (
     reads.router,
     history_reads.router,
     writes.router,
+    managing.router,
     evidence.router,
     health.router,
     pages.static_router,
@@ -67,11 +71,12 @@ def create_app(ledger: Ledger, settings: Settings | None = None) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
-    limiter = RateLimiter(chosen.rate, chosen.burst)
-    app.state.service = Service(ledger, chosen, ApiKeys(ledger), limiter)
+    by_key, by_host = (RateLimiter(chosen.rate, chosen.burst) for _ in range(2))
+    service = app.state.service = Service(ledger, chosen, ApiKeys(ledger), by_key, by_host, Desk())
     app.state.metrics = Metrics()
     problems.install(app)
-    app.add_middleware(Surroundings, max_body=chosen.max_body, metrics=app.state.metrics)
+    pages.install(app, ledger)
+    app.add_middleware(Surroundings, api=service, metrics=app.state.metrics)
     for router in _ROUTERS:
         app.include_router(router)
     own = [route for router in _ROUTERS for route in router.routes]

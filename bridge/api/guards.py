@@ -1,22 +1,27 @@
 """Who asks, what they may do, and how much at once."""
 
-import time
-from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
-from threading import Lock
-from typing import Annotated, Final
+from collections.abc import Iterable, Iterator, MutableMapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
+from anyio import to_thread
 from fastapi import Depends, Header, Request, Security
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.openapi.models import HTTPBearer
+from fastapi.security.base import SecurityBase
 
 from bridge.api.keys import ApiKey, ApiKeys, KeyRefusedError, Scope
 from bridge.api.problems import RETRY_SECONDS, Problem
+from bridge.api.rates import RateLimiter, host_of
 from bridge.api.settings import Settings
 from ledger import ISSUER, Ledger
 from ledger.addresses import normalize_account_id
 
-_MOST_BUCKETS: Final = 10_000
+if TYPE_CHECKING:
+    from bridge.api.desk import Desk
+
+MAX_KEY: Final = 240
+"""Characters in an Idempotency-Key: the ledger's 255, less the id of the API key before it."""
 
 
 @dataclass(slots=True)
@@ -26,9 +31,13 @@ class Service:
     ledger: Ledger
     settings: Settings
     keys: ApiKeys
-    limiter: "RateLimiter"
+    by_key: RateLimiter
+    by_host: RateLimiter
+    desk: "Desk"
     writes: int = 0
     """Writes under way."""
+    listeners: int = 0
+    """Streams of changes that are open."""
     stopping: bool = False
     """Whether the server is asked to end: who listens for changes is sent home."""
 
@@ -52,6 +61,10 @@ class Caller:
     def accounts(self) -> frozenset[str]:
         """The accounts that the caller is confined to; every one if empty."""
         return frozenset() if self.key is None else self.key.accounts
+
+    def named(self, key: str) -> str:
+        """Return what a write is called in the ledger: each API key names its own."""
+        return f"{self.key.id if self.key else ''}:{key}"
 
     def check_account(self, account_id: str) -> None:
         """Refuse what is not for a key of other accounts. Raises Problem."""
@@ -82,44 +95,70 @@ class Caller:
             raise Problem(403, "SCOPE_MISSING", f"this needs a key of scope {scope}")
 
 
-@dataclass(slots=True)
-class RateLimiter:
-    """A token bucket for each caller; the least recent ones are forgotten, full."""
-
-    rate: float
-    burst: int
-    clock: Callable[[], float] = time.monotonic
-    _buckets: OrderedDict[str, tuple[float, float]] = field(default_factory=OrderedDict)
-    _lock: Lock = field(default_factory=Lock)
-
-    def wait(self, who: str) -> float:
-        """Take one request of `who`; return 0, or how many seconds it is too early."""
-        with self._lock:
-            now = self.clock()
-            left, then = self._buckets.pop(who, (float(self.burst), now))
-            left = min(float(self.burst), left + (now - then) * self.rate)
-            taken = left >= 1
-            self._buckets[who] = (left - 1 if taken else left, now)
-            if len(self._buckets) > _MOST_BUCKETS:
-                self._buckets.popitem(last=False)
-            return 0.0 if taken else (1 - left) / self.rate
+KEY: Final = "evm_ledger.key"
+"""Where a request's scope has its key, if that was checked before and is remembered."""
 
 
-_bearer = HTTPBearer(
-    auto_error=False, description="A key of `evm-ledger key create`, as `Authorization: Bearer`."
-)
-Credentials = Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
+def bearer(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+    """Return the token of a request; None without one."""
+    for name, value in headers:
+        if name == b"authorization":
+            scheme, _, token = value.decode("latin-1").partition(" ")
+            return token.strip() or None if scheme.lower() == "bearer" else None
+    return None
 
 
-def guard(scope: Scope) -> Callable[..., Caller]:
-    """Return the dependency that lets only callers pass who may do what `scope` is needed for."""
+def count(api: Service, scope: MutableMapping[str, Any]) -> float:
+    """Count a request before anything is done for it; return how many seconds it is too early.
 
-    def check(request: Request, api: Api, credentials: Credentials) -> Caller:
+    A key that was checked before has a bucket of its own. Everything else is of its host: who has
+    no key, who guesses one, and the first request of a key, before the database is asked.
+    """
+    token = bearer(scope["headers"])
+    key = scope[KEY] = None if token is None else api.keys.remembered(token)
+    if key is None:
+        return api.by_host.wait(host_of(scope.get("client")))
+    return api.by_key.wait(key.id)
+
+
+def too_early(seconds: float) -> Problem:
+    """Return what is said to who asks too often."""
+    wait = str(max(1, round(seconds + 0.5)))
+    return Problem(
+        429, "RATE_LIMITED", "too many requests: wait a little", headers={"Retry-After": wait}
+    )
+
+
+def not_valid() -> Problem:
+    """Return what is said to a key that is none: the same, whatever is wrong with it."""
+    return Problem(
+        401,
+        "KEY_INVALID",
+        "the key is none of this ledger's, or is not valid any more",
+        headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
+    )
+
+
+class Guard(SecurityBase):
+    """Lets only callers pass who may do what a scope is needed for.
+
+    It asks the database only about keys that it does not remember. That one was not revoked is
+    asked by `confirm`, together with the work itself.
+    """
+
+    def __init__(self, scope: Scope) -> None:
+        self.model = HTTPBearer(
+            description="A key of `evm-ledger key create`, as `Authorization: Bearer`."
+        )
+        self.scheme_name = "HTTPBearer"
+        self._scope = scope
+
+    async def __call__(self, request: Request) -> Caller:
         """Return who asks. Raises Problem."""
-        if credentials is None:
-            host = request.client.host if request.client else ""
-            _limit(api, f"host {host}")
-            if scope is Scope.READ and api.settings.open_reads:
+        api: Service = request.app.state.service
+        token = bearer(request.scope["headers"])
+        if token is None:
+            if self._scope is Scope.READ and api.settings.open_reads:
                 return Caller(None)
             raise Problem(
                 401,
@@ -127,60 +166,50 @@ def guard(scope: Scope) -> Callable[..., Caller]:
                 "send a key: Authorization: Bearer evl_...",
                 headers={"WWW-Authenticate": "Bearer"},
             )
-        try:
-            key = api.keys.check(credentials.credentials)
-        except KeyRefusedError as error:
-            host = request.client.host if request.client else ""
-            _limit(api, f"host {host}")
-            challenge = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
-            raise Problem(401, "KEY_INVALID", str(error), headers=challenge) from None
-        _limit(api, f"key {key.id}")
+        key: ApiKey | None = request.scope.get(KEY)
+        if key is None:
+            try:
+                key = await to_thread.run_sync(api.keys.check, token)
+            except KeyRefusedError:
+                raise not_valid() from None
+            if seconds := api.by_key.wait(key.id):
+                raise too_early(seconds)
         caller = Caller(key)
         request.state.is_confined = bool(key.accounts)
-        caller.check_scope(scope)
+        caller.check_scope(self._scope)
         return caller
 
-    return check
+
+def confirm(api: Service, caller: Caller | None) -> None:
+    """Ask the database whether a remembered key is still good. Raises Problem."""
+    if caller is not None and caller.key is not None and not api.keys.is_active(caller.key):
+        raise not_valid()
 
 
-def _limit(api: Service, who: str) -> None:
-    """Count a request of `who`. Raises Problem: too many."""
-    if seconds := api.limiter.wait(who):
-        wait = str(max(1, round(seconds + 0.5)))
-        raise Problem(
-            429, "RATE_LIMITED", "too many requests: wait a little", headers={"Retry-After": wait}
-        )
-
-
-Reader = Annotated[Caller, Depends(guard(Scope.READ))]
-
-
-def writer(scope: Scope) -> Callable[..., AsyncIterator[Caller]]:
-    """Return the dependency that lets such callers write, unless too many writes are under way.
+@contextmanager
+def writing(api: Service) -> Iterator[None]:
+    """Count a write while it is under way. Raises Problem: too many are.
 
     Nothing of a request that is sent away was done: it can be sent again as it is. Who may not
     write takes no place of those who may.
     """
-    checked = guard(scope)
-
-    async def admit(api: Api, caller: Annotated[Caller, Depends(checked)]) -> AsyncIterator[Caller]:
-        """Count a write while it is under way. Raises Problem."""
-        if api.writes >= api.settings.max_writes or api.stopping:
-            headers = {"Retry-After": str(RETRY_SECONDS)}
-            raise Problem(
-                503, "OVERLOADED", "too many writes at once: send it again", headers=headers
-            )
-        api.writes += 1
-        try:
-            yield caller
-        finally:
-            api.writes -= 1
-
-    return admit
+    if api.writes >= api.settings.max_writes or api.stopping:
+        raise overloaded("too many writes at once: send it again")
+    api.writes += 1
+    try:
+        yield
+    finally:
+        api.writes -= 1
 
 
-Poster = Annotated[Caller, Depends(writer(Scope.POST))]
-Admin = Annotated[Caller, Depends(writer(Scope.ADMIN))]
+def overloaded(detail: str) -> Problem:
+    """Return what is said to who should come back."""
+    return Problem(503, "OVERLOADED", detail, headers={"Retry-After": str(RETRY_SECONDS)})
+
+
+Reader = Annotated[Caller, Security(Guard(Scope.READ))]
+Poster = Annotated[Caller, Security(Guard(Scope.POST))]
+Admin = Annotated[Caller, Security(Guard(Scope.ADMIN))]
 
 
 async def idempotency_key(
@@ -189,7 +218,8 @@ async def idempotency_key(
         Header(
             alias="Idempotency-Key",
             min_length=1,
-            max_length=255,
+            max_length=MAX_KEY,
+            pattern=r"^[!-~]([ -~]*[!-~])?$",
             description="What names this request: sent again, it gives the first result again.",
         ),
     ] = None,

@@ -18,6 +18,11 @@ Ratio = Annotated[str, Field(description="An exact ratio, rounded half to even t
 AnyHash = Annotated[str, StringConstraints(pattern=r"^0x[0-9a-fA-F]{64}$", strict=True)]
 
 
+Repeated = Annotated[
+    bool, Field(description="Whether an earlier request with this key did it: nothing was done.")
+]
+
+
 class Shape(BaseModel):
     """A part of an answer."""
 
@@ -149,7 +154,7 @@ class EntryOut(Shape):
     group: HashText
     kind: str
     cause: HashText
-    repeated: bool = Field(description="Whether an earlier request with this key posted it.")
+    repeated: Repeated
 
 
 class EntriesOut(Shape):
@@ -310,10 +315,35 @@ class LimitsOut(Shape):
     asset: str
     max_debit: Amount | None
     max_balance: Amount | None
+    repeated: Repeated
 
 
 class PostedOut(Shape):
     """Entries that were posted together."""
 
     entries: list[EntryOut]
-    repeated: bool
+    repeated: Repeated
+
+
+class AssetMadeOut(AssetOut):
+    """An asset that was created."""
+
+    repeated: Repeated
+
+
+class AccountMadeOut(AccountOut):
+    """An account as a write left it."""
+
+    repeated: Repeated
+
+
+class HeldOut(HoldOut):
+    """A hold as a write left it."""
+
+    repeated: Repeated
+
+
+class SealedOut(SealOut):
+    """A seal that was made."""
+
+    repeated: Repeated

@@ -1,42 +1,27 @@
-"""Writing over HTTP: everything under `/v1` that posts. Each request has an Idempotency-Key."""
+"""Posting over HTTP: entries, groups, reversals, holds. Each request has an Idempotency-Key."""
 
 from collections.abc import Callable
-from itertools import islice
 from typing import Annotated, Any, TypedDict
 
 from fastapi import APIRouter, Path
 
 from bridge.api.amounts import read_amount, read_optional
 from bridge.api.bodies import (
-    AccountIn,
-    AssetIn,
     GroupIn,
     HoldIn,
-    LimitsIn,
     MintIn,
     MovementIn,
-    NothingIn,
     PostHoldIn,
     ReversalIn,
-    StatusIn,
     TransferIn,
     VoidHoldIn,
     Words,
 )
 from bridge.api.guards import Admin, Api, Caller, IdempotencyKey, Poster
-from bridge.api.problems import Problem, problems
-from bridge.api.reads import asset_out
-from bridge.api.shapes import (
-    AccountOut,
-    AnyHash,
-    AssetOut,
-    EntryOut,
-    HoldOut,
-    LimitsOut,
-    PostedOut,
-    SealOut,
-)
+from bridge.api.problems import problems
+from bridge.api.shapes import AnyHash, EntryOut, HeldOut, PostedOut
 from bridge.api.shown import entries_out, entry_out
+from bridge.api.working import Worked
 from ledger import (
     Asset,
     Entry,
@@ -44,12 +29,16 @@ from ledger import (
     Hash32,
     Ledger,
     Movement,
+    PlaceHold,
     Receipt,
+    VoidHold,
 )
+from ledger.errors import CorruptError
+from ledger.requests import Item
 from ledger.times import parse_moment
-from ledger.views import account_json, hold_json, limit_json, sealed_json
+from ledger.views import hold_json
 
-router = APIRouter(prefix="/v1")
+router = APIRouter(prefix="/v1", route_class=Worked)
 
 _CONFLICTS = (400, 404, 409)
 
@@ -73,6 +62,14 @@ def _words(body: Words | ReversalIn) -> _Words:
         "reference_id": body.reference_id,
         "memo": body.memo,
     }
+
+
+def one(ledger: Ledger, item: Item, *, dry_run: bool) -> Receipt:
+    """Post one item; raise its refusal."""
+    [result] = ledger.post_many([item], dry_run=dry_run)
+    if not isinstance(result, Receipt):
+        raise result
+    return result
 
 
 def _movement(ledger: Ledger, body: MovementIn) -> Movement:
@@ -109,7 +106,7 @@ def post_transfer(
         wanted.amount,
         asset=wanted.asset,
         **_words(body),
-        idempotency_key=key,
+        idempotency_key=caller.named(key),
         dry_run=body.dry_run,
     )
     return entry_out(caller, api.ledger.asset(entry.asset), entry)
@@ -124,7 +121,7 @@ def post_transfer(
 )
 def post_mint(api: Api, caller: Admin, key: IdempotencyKey, body: MintIn) -> dict[str, Any]:
     """Mint: new tokens for an account."""
-    return _issue(caller, api.ledger, api.ledger.mint, body, key)
+    return _issue(caller, api.ledger, api.ledger.mint, body, caller.named(key))
 
 
 @router.post(
@@ -137,11 +134,11 @@ def post_mint(api: Api, caller: Admin, key: IdempotencyKey, body: MintIn) -> dic
 def post_burn(api: Api, caller: Poster, key: IdempotencyKey, body: MintIn) -> dict[str, Any]:
     """Burn: tokens of an account that are no more."""
     caller.check_debit(body.account_id)
-    return _issue(caller, api.ledger, api.ledger.burn, body, key)
+    return _issue(caller, api.ledger, api.ledger.burn, body, caller.named(key))
 
 
 def _issue(
-    caller: Caller, ledger: Ledger, call: Callable[..., Entry], body: MintIn, key: str
+    caller: Caller, ledger: Ledger, call: Callable[..., Entry], body: MintIn, named: str
 ) -> dict[str, Any]:
     """Post a mint or a burn."""
     asset = ledger.asset(body.asset)
@@ -150,7 +147,7 @@ def _issue(
         read_amount(asset.decimals, body.amount),
         asset=asset.symbol,
         **_words(body),
-        idempotency_key=key,
+        idempotency_key=named,
         dry_run=body.dry_run,
     )
     return entry_out(caller, asset, entry)
@@ -168,9 +165,7 @@ def post_group(api: Api, caller: Poster, key: IdempotencyKey, body: GroupIn) -> 
     movements = tuple(_movement(api.ledger, each) for each in body.movements)
     for movement in movements:
         caller.check_debit(movement.from_account)
-    [receipt] = api.ledger.post_many([Group(movements, key)], dry_run=body.dry_run)
-    if not isinstance(receipt, Receipt):
-        raise receipt
+    receipt = one(api.ledger, Group(movements, caller.named(key)), dry_run=body.dry_run)
     return {
         "entries": entries_out(caller, api.ledger, receipt.entries),
         "repeated": receipt.repeated,
@@ -199,7 +194,7 @@ def post_reversal(
         read_optional(asset.decimals, body.amount, "amount"),
         whole_group=body.whole_group,
         **_words(body),
-        idempotency_key=key,
+        idempotency_key=caller.named(key),
         dry_run=body.dry_run,
     )
     return {
@@ -213,7 +208,7 @@ def post_reversal(
 
 @router.post(
     "/holds",
-    response_model=HoldOut,
+    response_model=HeldOut,
     status_code=201,
     responses=problems(*_CONFLICTS),
     tags=["holds"],
@@ -222,17 +217,16 @@ def place_hold(api: Api, caller: Poster, key: IdempotencyKey, body: HoldIn) -> d
     """Set part of a balance aside, until it is posted, voided or expired."""
     caller.check_debit(body.account_id)
     asset = api.ledger.asset(body.asset)
-    hold = api.ledger.hold(
+    wanted = PlaceHold(
         body.account_id,
         read_amount(asset.decimals, body.amount),
         body.to_account,
-        asset=asset.symbol,
-        expires_at=None if body.expires_at is None else parse_moment(body.expires_at, "expires_at"),
+        asset.symbol,
+        None if body.expires_at is None else parse_moment(body.expires_at, "expires_at"),
         **_words(body),
-        idempotency_key=key,
-        dry_run=body.dry_run,
+        idempotency_key=caller.named(key),
     )
-    return hold_json(asset, hold)
+    return _held(asset, one(api.ledger, wanted, dry_run=body.dry_run))
 
 
 @router.post(
@@ -253,7 +247,7 @@ def post_hold(
         keep_rest=body.keep_rest,
         to_account=body.to_account,
         **_words(body),
-        idempotency_key=key,
+        idempotency_key=caller.named(key),
         dry_run=body.dry_run,
     )
     return entry_out(caller, asset, entry)
@@ -261,7 +255,7 @@ def post_hold(
 
 @router.post(
     "/holds/{hold_id}/void",
-    response_model=HoldOut,
+    response_model=HeldOut,
     responses=problems(*_CONFLICTS),
     tags=["holds"],
 )
@@ -275,8 +269,14 @@ def void_hold(
     """Release a pending hold: what it held is available again."""
     hold, asset = _own_hold(api.ledger, caller, hold_id)
     dry_run = body is not None and body.dry_run
-    voided = api.ledger.void_hold(hold, idempotency_key=key, dry_run=dry_run)
-    return hold_json(asset, voided)
+    return _held(asset, one(api.ledger, VoidHold(hold, caller.named(key)), dry_run=dry_run))
+
+
+def _held(asset: Asset, receipt: Receipt) -> dict[str, Any]:
+    """Return the hold of a receipt, and whether the key was known."""
+    if receipt.hold is None:
+        raise CorruptError("the key made something else than a hold")
+    return {**hold_json(asset, receipt.hold), "repeated": receipt.repeated}
 
 
 def _own_hold(ledger: Ledger, caller: Caller, hold_id: str) -> tuple[Hash32, Asset]:
@@ -284,115 +284,3 @@ def _own_hold(ledger: Ledger, caller: Caller, hold_id: str) -> tuple[Hash32, Ass
     hold = ledger.find_hold(Hash32.parse(hold_id, "hold_id"))
     caller.check_debit(hold.account_id)
     return hold.id, ledger.asset(hold.asset)
-
-
-# --- what only an admin key may do ---
-
-
-@router.post(
-    "/assets",
-    response_model=AssetOut,
-    status_code=201,
-    responses=problems(400, 409),
-    tags=["assets"],
-)
-def create_asset(api: Api, _: Admin, key: IdempotencyKey, body: AssetIn) -> dict[str, Any]:
-    """Create an asset. The same request again finds it there: its symbol is its key."""
-    del key
-    ledger = api.ledger
-    endowment = read_optional(body.decimals, body.endowment, "endowment")
-    for known in ledger.assets():
-        is_same = (known.symbol, known.name, known.decimals) == (
-            body.symbol,
-            body.name,
-            body.decimals,
-        )
-        if is_same and endowment in {None, known.endowment}:
-            return asset_out(ledger, known)
-    made = ledger.create_asset(body.symbol, body.name, body.decimals, endowment=endowment)
-    return asset_out(ledger, made)
-
-
-@router.post(
-    "/accounts",
-    response_model=AccountOut,
-    status_code=201,
-    responses=problems(*_CONFLICTS),
-    tags=["accounts"],
-)
-def create_account(api: Api, _: Admin, key: IdempotencyKey, body: AccountIn) -> dict[str, Any]:
-    """Create an account, endowed with 1,000 tokens unless told otherwise."""
-    ledger = api.ledger
-    initial = None
-    if body.initial_balance is not None:
-        initial = read_amount(
-            ledger.asset(body.asset).decimals, body.initial_balance, "initial_balance"
-        )
-    account = ledger.create_account(
-        body.account_id, initial, asset=body.asset, idempotency_key=key, dry_run=body.dry_run
-    )
-    return account_json(account)
-
-
-@router.post(
-    "/account-status",
-    response_model=AccountOut,
-    responses=problems(*_CONFLICTS),
-    tags=["accounts"],
-)
-def set_status(api: Api, _: Admin, key: IdempotencyKey, body: StatusIn) -> dict[str, Any]:
-    """Freeze, close or open an account again. One that is as it should be is left so."""
-    del key
-    ledger = api.ledger
-    account = ledger.account(body.account_id)
-    if str(account.status) == body.status:
-        return account_json(account)
-    change = {
-        "open": ledger.reopen_account,
-        "frozen": ledger.freeze_account,
-        "closed": ledger.close_account,
-    }[body.status]
-    return account_json(change(account.account_id))
-
-
-@router.put(
-    "/limits",
-    response_model=LimitsOut,
-    responses=problems(*_CONFLICTS),
-    tags=["accounts"],
-)
-def set_limits(api: Api, _: Admin, key: IdempotencyKey, body: LimitsIn) -> dict[str, Any]:
-    """Set what an account may do with an asset at most."""
-    del key
-    asset = api.ledger.asset(body.asset)
-    limits = api.ledger.set_limits(
-        body.account_id,
-        asset=asset.symbol,
-        max_debit=read_optional(asset.decimals, body.max_debit, "max_debit"),
-        max_balance=read_optional(asset.decimals, body.max_balance, "max_balance"),
-    )
-    return {
-        "account_id": api.ledger.account(body.account_id).account_id,
-        "asset": asset.symbol,
-        "max_debit": limit_json(asset, limits.max_debit),
-        "max_balance": limit_json(asset, limits.max_balance),
-    }
-
-
-@router.post(
-    "/seals",
-    response_model=SealOut,
-    status_code=201,
-    responses=problems(400, 404, 409),
-    tags=["batches"],
-)
-def make_seal(
-    api: Api, _: Admin, key: IdempotencyKey, body: NothingIn | None = None
-) -> dict[str, Any]:
-    """Seal what is not sealed yet; where that is nothing, the last seal is the answer."""
-    del key, body
-    ledger = api.ledger
-    sealed = ledger.seal() or next(islice(ledger.seals(max(1, ledger.last_seal())), 1), None)
-    if sealed is None:
-        raise Problem(404, "NOT_FOUND", "there is nothing to seal yet")
-    return sealed_json(sealed)

