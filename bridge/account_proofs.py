@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from bridge.rlp import decode, decode_list, to_int
 from bridge.trie import EMPTY_ROOT, lookup
 from ledger.hashing import KECCAK_EMPTY, keccak
-from ledger.model import ZERO_HASH, Address, Hash32
+from ledger.model import Address, Hash32
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -94,14 +94,11 @@ def _account(leaf: bytes) -> ProvenAccount:
 
 def _check_stated(proven: ProvenAccount, answer: Mapping[str, Any]) -> None:
     """Raise ValueError if the answer says something else of the account than its proof."""
-    code_hash = Hash32(_bytes(answer["codeHash"]))
-    if not proven.exists and code_hash == ZERO_HASH:
-        code_hash = _NO_CODE  # some nodes write the hash of what is not there as zero
     stated = {
         "nonce": (_number(answer["nonce"]), proven.nonce),
         "balance": (_number(answer["balance"]), proven.balance),
         "storageHash": (Hash32(_bytes(answer["storageHash"])), proven.storage_root),
-        "codeHash": (code_hash, proven.code_hash),
+        "codeHash": (Hash32(_bytes(answer["codeHash"])), proven.code_hash),
     }
     for name, (says, shows) in stated.items():
         if says != shows:
@@ -114,7 +111,7 @@ def _slot(root: Hash32, slot: Hash32, proof: Mapping[str, Any], known: Known) ->
         raise ValueError(f"a storage proof is of slot {proof['key']}, asked for was {slot}")
     try:
         leaf = lookup(root, keccak(slot), _nodes(proof["proof"]), known)
-        # Anvil keeps a slot that was cleared as a leaf with zero, where others take the leaf out.
+        # A leaf that says zero says what no leaf says; the root commits to it either way.
         value = 0 if leaf is None else to_int(decode(leaf))
     except ValueError as error:
         raise ValueError(f"the proof of slot {slot} fails: {error}") from None
@@ -138,7 +135,7 @@ def _bytes(found: object) -> bytes:
 
 
 def _number(found: object) -> int:
-    """Return a number in an answer, which some nodes write as 32 bytes."""
+    """Return a number in an answer, in however many digits."""
     if type(found) is not str or not found.startswith("0x"):
         raise ValueError("a number must be text that starts with 0x")
     return int(found, 16)

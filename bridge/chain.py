@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from bridge.batches import TRANSACTION_GAS_CAP
 from bridge.codec import Log, quantity
 from bridge.errors import (
     ChainError,
-    ContradictionError,
     FeeTooLowError,
     FundsError,
     NonceUsedError,
@@ -20,53 +18,37 @@ from bridge.errors import (
     UnderpricedError,
     WrongChainError,
 )
+from bridge.ethereum import Block, Ethereum, TransactionReceipt
 from bridge.fees import GWEI, FeePolicy, Market
-from bridge.jsonrpc import JsonRpc, to_hex
+from bridge.jsonrpc import to_hex
 from bridge.patience import Clock
-from ledger.model import Address, Hash32
+from bridge.raw import read_raw
+from ledger.hashing import KECCAK_EMPTY
+from ledger.model import ZERO_HASH, Address
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from bridge.keys import SignedTransaction, TransactionSigner
+    from ledger.model import Hash32
+
+__all__ = [
+    "LOCAL_CHAIN_IDS",
+    "SLOTS_A_PROOF",
+    "Block",
+    "Chain",
+    "TransactionReceipt",
+    "is_revert",
+]
 
 LOCAL_CHAIN_IDS: Final = frozenset({1337, 31337})
 """Chains that are nothing but a test: Anvil's and Hardhat's 31337, Ganache's and geth's 1337."""
+SLOTS_A_PROOF: Final = 1_000
+"""Slots that one `eth_getProof` may ask for: geth refuses more than 1,024."""
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
-    """One block, by which reads are pinned."""
-
-    number: int
-    hash: Hash32
-    timestamp: int
-    """Seconds since 1970."""
-    base_fee: int | None
-    """Wei a gas; None on a chain without EIP-1559."""
-
-
-@dataclass(frozen=True, slots=True)
-class TransactionReceipt:
-    """What became of a mined transaction."""
-
-    hash: Hash32
-    succeeded: bool
-    block_number: int
-    block_hash: Hash32
-    gas_used: int
-    gas_price: int | None
-    """Wei a gas that were paid; None where the node does not say."""
-    logs: tuple[Log, ...]
-
-
-class Chain(JsonRpc):
+class Chain(Ethereum):
     """A connection to one chain. Every method raises ChainError if the node fails in its part."""
-
-    def __init__(self, url: str, timeout: float) -> None:
-        """Prepare to speak to `url`; `connect` is what callers use."""
-        super().__init__(url, timeout)
-        self.chain_id = 0
 
     @classmethod
     def connect(
@@ -93,61 +75,17 @@ class Chain(JsonRpc):
         """Whether nothing on this chain can be worth anything."""
         return self.chain_id in LOCAL_CHAIN_IDS
 
-    # --- state ---
+    # --- blocks and states ---
 
-    def check_chain_id(self) -> None:
-        """Raise ContradictionError if the node serves another chain than it did at first."""
-        found = self.quantity(self.request("eth_chainId"))
-        if found != self.chain_id:
-            raise ContradictionError(
-                f"{self.name} said that it serves chain {self.chain_id}, and now says {found}"
-            )
+    def head(self, tag: str) -> int | None:
+        """Return the number of the block that `tag` names; None where the node knows no such tag.
 
-    def block(self, tag: str = "latest") -> Block:
-        """Return the block that `tag` ("latest", "safe", "finalized" or 0x hex) names.
-
-        Raises:
-            ReorganisedError: there is none.
-            ContradictionError: the node answered for a block of another number.
+        Some nodes answer that there is no such block, others with an error.
         """
-        block = self._block("eth_getBlockByNumber", tag)
-        if tag.startswith("0x") and block.number != int(tag, 16):
-            raise ContradictionError(
-                f"{self.name} returned block {block.number}, asked for was {int(tag, 16)}"
-            )
-        return block
-
-    def block_with(self, hash_: Hash32) -> Block:
-        """Return the block with that hash; raises as `block`."""
-        block = self._block("eth_getBlockByHash", to_hex(hash_))
-        if block.hash != hash_:
-            raise ContradictionError(
-                f"{self.name} returned the block {block.hash}, asked for was {hash_}"
-            )
-        return block
-
-    def _block(self, method: str, name: str) -> Block:
-        """Return the block that the node has under a name."""
-        found = self.request(method, name, False)  # noqa: FBT003 (JSON-RPC is positional)
-        if found is None:
-            raise ReorganisedError(f"{self.name} has no block {name}")
-        return self.parsed("a block", lambda: _block(found))
-
-    def block_at(self, number: int) -> Block | None:
-        """Return block `number`, or None if the chain is not that long."""
-        found = self.request("eth_getBlockByNumber", quantity(number), False)  # noqa: FBT003 (JSON-RPC is positional)
-        return None if found is None else self.parsed("a block", lambda: _block(found))
-
-    def check_canonical(self, block: Block) -> None:
-        """Raise ReorganisedError unless `block` is still part of the chain."""
-        if self.block(quantity(block.number)).hash != block.hash:
-            raise ReorganisedError(
-                f"block {block.number} was replaced while it was read: run again"
-            )
-
-    def code(self, address: Address, at: Block) -> bytes:
-        """Return the code at `address`; empty if there is no contract."""
-        return self.data(self.request("eth_getCode", to_hex(address), _pin(at)))
+        try:
+            return self.block(tag).number
+        except (RpcError, ReorganisedError):
+            return None
 
     def has_code_since(self, address: Address, at: Block) -> int:
         """Return the first block up to `at` in which `address` has code, by bisection.
@@ -163,33 +101,6 @@ class Chain(JsonRpc):
         except RpcError:
             return 0
         return low
-
-    def call(
-        self,
-        to: Address | None,
-        data: bytes,
-        *,
-        at: Block | None = None,
-        sender: Address | None = None,
-        code: bytes | None = None,
-    ) -> bytes:
-        """Return what a call returns, in the state of block `at` (EIP-1898), or the latest.
-
-        `to` None runs `data` as creation code and returns the code it would deploy; `code` is put
-        at `to` for the time of the call.
-
-        Raises:
-            RpcError: the call reverted.
-        """
-        transaction = {"data": to_hex(data)}
-        if to is not None:
-            transaction["to"] = to_hex(to)
-        if sender is not None:
-            transaction["from"] = to_hex(sender)
-        parameters: list[object] = [transaction, _pin(at) if at else "latest"]
-        if code is not None and to is not None:
-            parameters.append({to_hex(to): {"code": to_hex(code)}})
-        return self.data(self.request("eth_call", *parameters))
 
     def logs(
         self,
@@ -219,6 +130,27 @@ class Chain(JsonRpc):
             yield from self.logs(address, topic, middle + 1, last, second=second)
             return
         yield from self.parsed("logs", lambda: map(Log.parse, found))
+
+    def proof(self, address: Address, slots: Sequence[Hash32], at: Block) -> Any:  # noqa: ANN401 (JSON is anything)
+        """Return what `eth_getProof` answers (EIP-1186); `bridge.account_proofs` checks it.
+
+        Slots are asked for as 32 bytes, for Anvil and Hardhat read no others, and at most
+        `SLOTS_A_PROOF` of them. EIP-1186 does not say which code hash nobody has: where the answer
+        says zero, it is made the hash of no code, as most nodes have it.
+        """
+        answer = self.request(
+            "eth_getProof", to_hex(address), [*map(to_hex, slots)], {"blockHash": to_hex(at.hash)}
+        )
+        if isinstance(answer, dict) and _is_nobody(answer):
+            return {**answer, "codeHash": to_hex(KECCAK_EMPTY)}
+        return answer
+
+    def set_code(self, address: Address, code: bytes) -> None:
+        """Put `code` at `address` by decree, as nothing but a test node does: RpcError elsewhere.
+
+        Anvil knows the method under this name too.
+        """
+        self.request("hardhat_setCode", to_hex(address), to_hex(code))
 
     # --- transactions ---
 
@@ -254,17 +186,6 @@ class Chain(JsonRpc):
             }
         )
 
-    def next_nonce(self, address: Address, tag: str = "pending") -> int:
-        """Return the nonce after the last transaction of `address`.
-
-        "pending" counts those that wait to be mined, "latest" does not.
-        """
-        return self.quantity(self.request("eth_getTransactionCount", to_hex(address), tag))
-
-    def balance(self, address: Address) -> int:
-        """Return how many wei `address` has."""
-        return self.quantity(self.request("eth_getBalance", to_hex(address), "latest"))
-
     def would_revert(self, sender: Address, to: Address, data: bytes) -> bool:
         """Tell whether a contract says that it would refuse `data` now; False if nobody can say."""
         try:
@@ -285,19 +206,39 @@ class Chain(JsonRpc):
             ChainError: the error, if the chain does not know the transaction.
         """
         try:
-            self.request("eth_sendRawTransaction", to_hex(signed.raw))
+            self._broadcast(signed)
         except ChainError as error:
             if not self.knows(signed.hash):
                 raise _named(error) from error
 
-    def knows(self, transaction: Hash32) -> bool:
-        """Tell whether the transaction is mined or waits to be."""
-        return self.request("eth_getTransactionByHash", to_hex(transaction)) is not None
+    def _broadcast(self, signed: SignedTransaction) -> None:
+        """Broadcast, and once more where the node then takes it in the place of what waits."""
+        try:
+            self.request("eth_sendRawTransaction", to_hex(signed.raw))
+        except RpcError as error:
+            if _QUEUES_NOTHING not in error.message or not self._makes_way(signed):
+                raise
+            self.request("eth_sendRawTransaction", to_hex(signed.raw))
 
-    def receipt(self, transaction: Hash32) -> TransactionReceipt | None:
-        """Return the receipt of a mined transaction, or None."""
-        found = self.request("eth_getTransactionReceipt", to_hex(transaction))
-        return None if found is None else self.parsed("a receipt", lambda: _receipt(found))
+    def _makes_way(self, signed: SignedTransaction) -> bool:
+        """Take what waits at the nonce of `signed` out of the pool; False if nothing does.
+
+        While Hardhat mines each transaction as it comes, it replaces none: where one waits that
+        offers too little for a block, it calls the nonce used, and mines nothing until it is gone.
+
+        Raises:
+            UnderpricedError: `signed` offers less than a tenth more.
+        """
+        method = "eth_pendingTransactions"
+        waiting = self.parsed("transactions", lambda: list(self.request(method)))
+        for it in waiting:
+            if (Address.parse(it["from"]), int(it["nonce"], 16)) != (signed.sender, signed.nonce):
+                continue
+            offered = read_raw(signed.raw)[1].max_fee
+            if 10 * offered < 11 * int(it["gasPrice"], 16):
+                raise UnderpricedError(method, 0, "a transaction that offers as much waits")
+            return bool(self.request("hardhat_dropTransaction", it["hash"]))
+        return False
 
     def wait(self, transaction: Hash32, *, timeout: float = 180.0) -> TransactionReceipt:
         """Return the receipt of `transaction`, waiting `timeout` seconds for it to be mined.
@@ -337,6 +278,13 @@ class Chain(JsonRpc):
             tip = GWEI
         return Market(base_fee, tip)
 
+    # --- what nodes write ---
+
+    def revert_data(self, error: Mapping[str, Any]) -> object:
+        """Return what a contract reverted with; Hardhat has it one level further in."""
+        found = super().revert_data(error)
+        return found.get("data") if isinstance(found, dict) else found
+
 
 _ERRORS: Final[tuple[tuple[type[RpcError], tuple[str, ...]], ...]] = (
     (UnderpricedError, ("replacement", "could not replace")),
@@ -349,6 +297,8 @@ _ERRORS: Final[tuple[tuple[type[RpcError], tuple[str, ...]], ...]] = (
 )  # fmt: skip
 """What nodes say against a transaction: Anvil, Hardhat, geth, Nethermind, Besu, Erigon."""
 _NO_FUNDS: Final = ("insufficient funds", "insufficientfunds", "enough funds", "upfront cost")
+_QUEUES_NOTHING: Final = "transactions can't be queued when automining"
+"""Hardhat's, after "nonce too low"."""
 
 
 def is_revert(error: RpcError) -> bool:
@@ -369,31 +319,7 @@ def _named(error: ChainError) -> ChainError:
     return error
 
 
-def _pin(block: Block) -> dict[str, object]:
-    """Return the parameter that reads at `block` and no other (EIP-1898)."""
-    return {"blockHash": to_hex(block.hash)}
-
-
-def _block(found: Mapping[str, Any]) -> Block:
-    """Return the block in a node's answer."""
-    base_fee = found.get("baseFeePerGas")
-    return Block(
-        number=int(found["number"], 16),
-        hash=Hash32.parse(found["hash"]),
-        timestamp=int(found["timestamp"], 16),
-        base_fee=None if base_fee is None else int(base_fee, 16),
-    )
-
-
-def _receipt(found: Mapping[str, Any]) -> TransactionReceipt:
-    """Return the receipt in a node's answer."""
-    price = found.get("effectiveGasPrice")
-    return TransactionReceipt(
-        hash=Hash32.parse(found["transactionHash"]),
-        succeeded=int(found["status"], 16) == 1,
-        block_number=int(found["blockNumber"], 16),
-        block_hash=Hash32.parse(found["blockHash"]),
-        gas_used=int(found["gasUsed"], 16),
-        gas_price=None if price is None else int(price, 16),
-        logs=tuple(map(Log.parse, found["logs"])),
-    )
+def _is_nobody(answer: Mapping[str, Any]) -> bool:
+    """Tell whether an answer is of an account that is not there, and has zero for its code hash."""
+    stated = (answer.get("nonce"), answer.get("balance"), answer.get("codeHash"))
+    return stated == ("0x0", "0x0", to_hex(ZERO_HASH))

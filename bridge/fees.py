@@ -118,7 +118,7 @@ class FeePolicy:
 def _raised(fee: int) -> int:
     """Return the least that replaces `fee`: 12.5% more, rounded up.
 
-    Nodes want 10% more on both fees (geth, Hardhat), and at least 1 wei.
+    Nodes want 10% more on both fees (geth's pool is the model), and at least 1 wei.
     """
     return max(fee + 1, -(-fee * 9 // 8))
 

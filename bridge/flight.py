@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from bridge.errors import (
     ChainError,
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from bridge.patience import Patience
     from bridge.raw import Call
     from ledger.model import Address
+
+
+_TRIES: Final = 2
+"""How often an attempt is broadcast while an earlier one waits, until another one replaces it."""
 
 
 class Landed(NamedTuple):
@@ -154,6 +158,8 @@ class Flight:
         self._elsewhere = Since()
         self._trouble = Since()
         self._waited = Clock(hand.patience.replace_after)
+        self._tries = 0
+        """How often the newest attempt was broadcast."""
 
     def run(self) -> Landed | None:
         """Return what was mined at the nonce.
@@ -195,13 +201,25 @@ class Flight:
         if used != self._nonce:
             return self._is_elsewhere(used)
         self._elsewhere.note(is_so=False)
-        if not hand.known(hand.attempts(self._nonce)):
+        known = hand.known(hand.attempts(self._nonce))
+        if not known or (self._is_unsent(known) and not self._tries):
             self._broadcast()
         elif self._waited.seconds >= hand.patience.replace_after:
             if hand.is_stale(self._newest):
                 return True
-            self._replace("is not mined yet")
+            if self._is_unsent(known):
+                self._broadcast()
+            else:
+                self._replace("is not mined yet")
         return False
+
+    def _is_unsent(self, known: Sequence[Attempt]) -> bool:
+        """Tell whether an earlier attempt waits in the place of the newest, which may go there.
+
+        A run may have ended before the broadcast, or the node refused it for what is true no more.
+        After a second try more is offered: there are nodes that never show what they pass on.
+        """
+        return self._tries < _TRIES and all(it.id != self._newest.id for it in known)
 
     def _is_elsewhere(self, used: int) -> bool:
         """Tell whether the nonce is lost to us, once the node has said so for long enough."""
@@ -219,6 +237,8 @@ class Flight:
     def _broadcast(self) -> None:
         """Broadcast the newest attempt, for the first time or again, byte for byte."""
         hand, signed = self._hand, self._newest.signed
+        self._waited = Clock(hand.patience.replace_after)
+        self._tries += 1
         try:
             hand.chain.send(signed)
         except FeeTooLowError:
@@ -247,9 +267,10 @@ class Flight:
         self._newest = hand.sign(
             old.purpose, old.subject, call, fees, nonce=self._nonce, replaces=old
         )
+        self._tries = 1
         try:
             hand.chain.send(self._newest.signed)
         except (UnderpricedError, FeeTooLowError, NonceUsedError):
-            return  # it is looked at again, and offered more for in time
+            return  # it is looked at again, broadcast again and offered more for in time
         hand.outbox.mark([self._newest.signed.hash], "sent")
         self._is_broadcast = True

@@ -12,7 +12,7 @@ from bridge.errors import NoAnswerError, RpcError
 from bridge.strict import MAX_RECURSION
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from types import TracebackType
 
     from web3.types import RPCEndpoint
@@ -92,10 +92,26 @@ class JsonRpc:
         if not isinstance(answer, dict) or ("result" in answer) == ("error" in answer):
             raise NoAnswerError(f"{self.name} does not answer in JSON-RPC: is that a node's URL?")
         if "error" in answer:
-            raise _rpc_error(method, answer["error"])
+            raise self._error(method, answer["error"])
         return answer["result"]
 
-    # --- what nodes write ---
+    def _error(self, method: str, error: object) -> RpcError:
+        """Return the error that was answered."""
+        if not isinstance(error, dict):
+            return RpcError(method, 0, json.dumps(error)[:200])
+        found, revert = self.revert_data(error), b""
+        if isinstance(found, str) and found.startswith("0x"):
+            with suppress(ValueError):
+                revert = bytes.fromhex(found[2:])
+        code = error.get("code")
+        message = str(error.get("message"))
+        return RpcError(method, code if isinstance(code, int) else 0, message, revert)
+
+    # --- what is in an answer ---
+
+    def revert_data(self, error: Mapping[str, Any]) -> object:
+        """Return the data of an error: what a contract reverted with, as hex."""
+        return error.get("data")
 
     def parsed(self, what: str, parse: Callable[[], T]) -> T:
         """Return what `parse` makes of an answer; ChainError if the answer is malformed."""
@@ -118,18 +134,3 @@ class JsonRpc:
 def to_hex(data: bytes) -> str:
     """Return `data` as JSON-RPC has it."""
     return "0x" + data.hex()
-
-
-def _rpc_error(method: str, error: object) -> RpcError:
-    """Return the error that a node answered with; Hardhat nests the revert's data."""
-    if not isinstance(error, dict):
-        return RpcError(method, 0, json.dumps(error)[:200])
-    found = error.get("data")
-    if isinstance(found, dict):
-        found = found.get("data")
-    revert = b""
-    if isinstance(found, str) and found.startswith("0x"):
-        with suppress(ValueError):
-            revert = bytes.fromhex(found[2:])
-    code = error.get("code")
-    return RpcError(method, code if isinstance(code, int) else 0, str(error.get("message")), revert)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from bridge.deploy import check_custody
-from bridge.errors import CustodyError, Obstacle, ObstacleKind, ReorganisedError, RpcError
+from bridge.errors import CustodyError, Obstacle, ObstacleKind
 from bridge.live_operators import read_pending
 from bridge.progress import ReportProgress, ignore
 from bridge.tokens import read_batches, read_token
@@ -115,12 +115,9 @@ def _of_operators(chain: Chain, token: Token, operator: Address) -> Iterator[Obs
 def _not_final(chain: Chain, token: Token) -> Iterator[Obstacle]:
     """Yield the last batch, if its block may still be replaced."""
     batches = read_batches(chain, token, chain.block())
-    try:
-        final = chain.block("finalized").number
-    except (ReorganisedError, RpcError):
-        final = -1
-    if batches and (last := batches[-1].place.block_number) > final:
-        known = f"its last final block is {final}" if final >= 0 else "it names no final block"
+    final = chain.head("finalized")
+    if batches and (last := batches[-1].place.block_number) > (-1 if final is None else final):
+        known = "it names no final block" if final is None else f"its last final block is {final}"
         yield Obstacle(
             ObstacleKind.NOT_FINAL,
             f"batch {batches[-1].number} is in block {last} of chain {chain.chain_id}, and "

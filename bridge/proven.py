@@ -6,10 +6,11 @@ proofs lead from the state root in the block's header to what it says.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from bridge.account_proofs import check_account
 from bridge.artifacts import token_creation
+from bridge.chain import SLOTS_A_PROOF
 from bridge.errors import ContradictionError, ForeignContractError
 from bridge.headers import parse_header
 from bridge.jsonrpc import to_hex
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from bridge.chain import Block, Chain
     from bridge.headers import Header
     from ledger.results import Asset, Identity
-
-SLOTS_A_PROOF: Final = 1_000
-"""Balances asked for in one request; nodes refuse more than 1,024."""
 
 _COUNT: Final = 2**64
 
@@ -51,15 +49,6 @@ def read_header(chain: Chain, at: Block) -> Header:
             f"{chain.name} called block {header.number} ({at.hash}) number {at.number}"
         )
     return header
-
-
-def read_proof(chain: Chain, address: Address, slots: Sequence[Hash32], at: Block) -> Any:  # noqa: ANN401 (JSON is anything)
-    """Return what `eth_getProof` answers (EIP-1186); `bridge.account_proofs` checks it.
-
-    Slots are written as 32 bytes: Anvil and Hardhat read no others.
-    """
-    state = {"blockHash": to_hex(at.hash)}  # EIP-1898: of this block and no other
-    return chain.request("eth_getProof", to_hex(address), [*map(to_hex, slots)], state)
 
 
 class ProvenState:
@@ -121,7 +110,7 @@ class ProvenState:
     def _prove(self, address: Address, slots: Sequence[Hash32]) -> ProvenAccount:
         """Return an account and its slots; ContradictionError unless all of it is proven."""
         chain, at = self._chain, self._at
-        answer = read_proof(chain, address, slots, at)
+        answer = chain.proof(address, slots, at)
         try:
             return check_account(self._root, address, slots, answer)
         except (KeyError, TypeError, ValueError, AttributeError) as error:

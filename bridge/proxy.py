@@ -1,4 +1,4 @@
-"""The deterministic deployment proxy: on Anvil from the start, elsewhere put there by us.
+"""The deterministic deployment proxy: on some chains from the start, elsewhere put there by us.
 
 Its address is the same on every chain, because the one transaction that makes it was signed by
 nobody: the signature was made up, and the sender follows from it.
@@ -38,7 +38,7 @@ def ensure_deployment_proxy(chain: Chain, signer: TransactionSigner) -> bool:
     """See to it that the proxy is on `chain`; return whether it had to be put there.
 
     Its sender is funded and its transaction broadcast. Where contracts cost more gas than that
-    has (Hardhat's amsterdam), a local test node sets the code.
+    has (EIP-8037), a local test node sets the code.
 
     Raises:
         ChainError: there is other code at its address, or it cannot be put there.
@@ -54,8 +54,7 @@ def ensure_deployment_proxy(chain: Chain, signer: TransactionSigner) -> bool:
         if not chain.is_local_test:
             raise
     if chain.is_local_test and not chain.code(DEPLOYMENT_PROXY, chain.block()):
-        code = "0x" + PROXY_CODE.hex()
-        chain.request("hardhat_setCode", "0x" + DEPLOYMENT_PROXY.hex(), code)
+        chain.set_code(DEPLOYMENT_PROXY, PROXY_CODE)
     if chain.code(DEPLOYMENT_PROXY, chain.block()) != PROXY_CODE:
         raise ChainError(
             f"the deployment proxy cannot be put at {DEPLOYMENT_PROXY} on chain {chain.chain_id}"

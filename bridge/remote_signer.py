@@ -1,9 +1,9 @@
 """Keys that another program has: it is asked over JSON-RPC to sign, and never believed.
 
-The interface is `eth_signTransaction`: Web3Signer, geth, Anvil and the gateways before hardware
-modules have it. They answer with the raw transaction, some inside an object. Each field of what
-comes back is compared with what was asked, and the signature with whose it must be, so that a
-signer that was taken over can refuse to sign, and nothing else that would be broadcast here.
+The interface is `eth_signTransaction`: Web3Signer, geth and the gateways before hardware modules
+have it. They answer with the raw transaction, some inside an object. Each field of what comes back
+is compared with what was asked, and the signature with whose it must be, so that a signer that was
+taken over can refuse to sign, and nothing else that would be broadcast here.
 """
 
 from __future__ import annotations

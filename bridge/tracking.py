@@ -9,7 +9,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
-from bridge.errors import ChainError, ReorganisedError, RpcError
+from bridge.errors import ChainError
 from bridge.outbox import PLACED
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Heads(NamedTuple):
 
 def read_heads(chain: Chain) -> Heads:
     """Return where the chain ends now."""
-    return Heads(chain.block().number, _head(chain, "safe"), _head(chain, "finalized"))
+    return Heads(chain.block().number, chain.head("safe"), chain.head("finalized"))
 
 
 def track(outbox: Outbox, chain: Chain) -> Heads:
@@ -111,11 +111,3 @@ def _look_again(outbox: Outbox, chain: Chain) -> None:
         receipt = chain.receipt(attempt.signed.hash)
         if receipt is not None:
             outbox.place(attempt.sender, attempt.nonce, receipt)
-
-
-def _head(chain: Chain, tag: str) -> int | None:
-    """Return the number of the block that `tag` names, None where the chain has no such tag."""
-    try:
-        return chain.block(tag).number
-    except (RpcError, ReorganisedError):
-        return None

@@ -15,13 +15,14 @@ from bridge.compare import MismatchKind
 from bridge.deploy import deploy
 from bridge.errors import ContradictionError, ForeignContractError, NoContractError
 from bridge.headers import parse_header
-from bridge.proven import ProvenState, read_header, read_proof
+from bridge.keys import TEST_ADDRESS
+from bridge.proven import ProvenState, read_header
 from bridge.replay import replay
 from bridge.token_layout import balance_slot, state_slots, token_code
 from bridge.tokens import read_balances, read_token
 from bridge.verify import verify
 from ledger import Ledger
-from ledger.hashing import KECCAK_EMPTY, keccak
+from ledger.hashing import keccak
 from ledger.model import ZERO_HASH, Address, Hash32
 from tests.bridge.histories import small_ledger
 from tests.bridge.test_deferred import NAMES, Stopped, new_ledger, stop_at
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from bridge.keys import Signer
     from tests.conftest import StartNode
     from tests.support.nodes import Node
+    from tests.support.rpc_proxy import Forward, Json, RpcProxy
 
 NOBODY = Address(b"\x77" * 20)
 
@@ -226,7 +228,7 @@ def asked(replayed: Ledger, chain: Chain) -> tuple[Hash32, Address, list[Hash32]
         balance_slot(replayed.account("alice").address),
         balance_slot(NOBODY),
     ]
-    return read_header(chain, at).state_root, token, slots, read_proof(chain, token, slots, at)
+    return read_header(chain, at).state_root, token, slots, chain.proof(token, slots, at)
 
 
 Asked = tuple[Hash32, Address, list[Hash32], dict[str, Any]]
@@ -320,7 +322,7 @@ def test_a_root_that_leaves_accounts_out_proves_nothing(start_anvil: StartNode) 
     """Anvil's own first block is like that: its header says that there is nobody."""
     with Chain.connect(start_anvil().url) as chain:
         at = chain.block()
-        answer = read_proof(chain, NOBODY, [], at)
+        answer = chain.proof(NOBODY, [], at)
         with pytest.raises(ValueError, match="below the root of an empty trie"):
             check_account(read_header(chain, at).state_root, NOBODY, [], answer)
 
@@ -328,23 +330,40 @@ def test_a_root_that_leaves_accounts_out_proves_nothing(start_anvil: StartNode) 
 def test_an_account_that_is_not_there(chain: Chain) -> None:
     chain.request("evm_mine")
     at = chain.block()
-    root, answer = read_header(chain, at).state_root, read_proof(chain, NOBODY, [ZERO_HASH], at)
+    root, answer = read_header(chain, at).state_root, chain.proof(NOBODY, [ZERO_HASH], at)
     account = check_account(root, NOBODY, [ZERO_HASH], answer)
     assert (account.exists, account.has_code, account.slots) == (False, False, (0,))
-    # Nodes do not agree on what hash the code of nobody has.
-    for code_hash in (ZERO_HASH, Hash32(KECCAK_EMPTY)):
-        stated = {**answer, "codeHash": str(code_hash)}
-        assert check_account(root, NOBODY, [ZERO_HASH], stated) == account
-    with pytest.raises(ValueError, match="codeHash"):
-        check_account(root, NOBODY, [ZERO_HASH], {**answer, "codeHash": "0x" + "01" * 32})
+    for code_hash in (ZERO_HASH, Hash32(b"\1" * 32)):
+        with pytest.raises(ValueError, match="codeHash"):
+            check_account(root, NOBODY, [ZERO_HASH], {**answer, "codeHash": str(code_hash)})
     with pytest.raises(ValueError, match="is of 0x"):
         check_account(root, Address(b"\x78" * 20), [ZERO_HASH], answer)
+
+
+def test_whatever_hash_a_node_gives_the_code_of_nobody(chain: Chain, rpc_proxy: RpcProxy) -> None:
+    """EIP-1186 does not say; of whoever is there it must be the true one."""
+    chain.request("evm_mine")
+    at = chain.block()
+    root = read_header(chain, at).state_root
+
+    def answers_zero(request: Json, forward: Forward) -> Json:
+        answer = forward(request)
+        if request["method"] == "eth_getProof":
+            answer["result"]["codeHash"] = str(ZERO_HASH)
+        return answer
+
+    with Chain.connect(rpc_proxy.url) as other:
+        rpc_proxy.behave = answers_zero
+        assert other.proof(NOBODY, [], at) == chain.proof(NOBODY, [], at)
+        assert not check_account(root, NOBODY, [], other.proof(NOBODY, [], at)).exists
+        with pytest.raises(ValueError, match="codeHash"):
+            check_account(root, TEST_ADDRESS, [], other.proof(TEST_ADDRESS, [], at))
 
 
 def test_a_proof_from_another_block_is_refused(replayed: Ledger, chain: Chain) -> None:
     before = chain.block()
     token = read_token(chain, replayed.identity, replayed.asset("GOLD"), before).address
-    old = read_proof(chain, token, [], before)
+    old = chain.proof(token, [], before)
     chain.request("anvil_setStorageAt", str(token), "0x" + "00" * 32, "0x" + "01" * 32)
     chain.request("evm_mine")
     now = chain.block()
