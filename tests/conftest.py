@@ -16,6 +16,7 @@ from tests.support import nodes
 from tests.support.guardian import Guardian
 from tests.support.postgres import PostgresServer
 from tests.support.rpc_proxy import RpcProxy
+from tests.support.warm import WarmProgram
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,6 +56,14 @@ def guardian() -> Iterator[Guardian]:
     it = Guardian()
     yield it
     it.close()
+
+
+@pytest.fixture(scope="session")
+def warm_program(guardian: Guardian) -> Iterator[WarmProgram]:
+    """Return the program for shell sessions, which begins at once; its `path` is their PATH."""
+    program = WarmProgram(guardian)
+    yield program
+    program.close()
 
 
 # --- databases ---

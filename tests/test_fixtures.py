@@ -13,6 +13,7 @@ from sqlalchemy import create_engine, text
 
 if TYPE_CHECKING:
     from tests.support.nodes import Node
+    from tests.support.warm import WarmProgram
 
 _SUITE_THAT_IS_KILLED = """
 import os, sys, time
@@ -54,6 +55,21 @@ def test_a_fresh_anvil_is_another_one(anvil: Node, fresh_anvil: Node) -> None:
     assert fresh_anvil.url != anvil.url
     fresh_anvil.kill()
     assert anvil.rpc("eth_chainId") == "0x7a69"
+
+
+@pytest.mark.parametrize("words", ["--version", "balance alice", "balance '' | cat"])
+def test_the_warm_program_is_the_installed_one(
+    tmp_path: Path, warm_program: WarmProgram, words: str
+) -> None:
+    def ran(path: str) -> tuple[int, str, str]:
+        script = f"evm-ledger {words}"
+        environment = {"PATH": path, "EVM_LEDGER_DATABASE": f"sqlite:///{tmp_path}/nowhere.db"}
+        done = subprocess.run(
+            ["/bin/sh", "-c", script], env=environment, capture_output=True, text=True, check=False
+        )
+        return done.returncode, done.stdout, done.stderr
+
+    assert ran(warm_program.path) == ran(f"{Path(sys.executable).parent}:/usr/bin:/bin")
 
 
 def test_nothing_outlives_a_suite_that_is_killed() -> None:

@@ -6,7 +6,6 @@ import json
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
     from tests.support.guardian import Guardian
     from tests.support.nodes import Node
+    from tests.support.warm import WarmProgram
 
 PAGE: Final = (Path(__file__).parents[2] / "docs" / "migration.md").read_text(encoding="utf-8")
 KEYS: Final = {"operator": "6b", "registrar": "5b", "wallet": "7c"}
@@ -61,8 +61,10 @@ def guide_chain(guardian: Guardian) -> Iterator[Node]:
     node.stop()
 
 
-@pytest.mark.timeout(900)  # forty programs, each started anew
-def test_the_guide_from_top_to_bottom(tmp_path: Path, guide_chain: Node, anvil: Node) -> None:
+@pytest.mark.timeout(900)  # forty programs
+def test_the_guide_from_top_to_bottom(
+    tmp_path: Path, guide_chain: Node, anvil: Node, warm_program: WarmProgram
+) -> None:
     make_keys(tmp_path)
     found = list(COMMANDS.finditer(PAGE))
     assert len(found) == PAGE.count("```sh\n")
@@ -73,7 +75,7 @@ def test_the_guide_from_top_to_bottom(tmp_path: Path, guide_chain: Node, anvil: 
     ran = subprocess.run(
         ["/bin/sh", "-euc", script],
         cwd=tmp_path,
-        env={"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "COLUMNS": "100"},
+        env={"PATH": warm_program.path, "COLUMNS": "100"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

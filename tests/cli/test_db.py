@@ -18,6 +18,7 @@ from tests.ledger.support import raw
 
 if TYPE_CHECKING:
     from tests.cli.shell import Shell
+    from tests.support.warm import WarmProgram
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "schema.md"
 _SESSION: Final = re.compile(r"```sh\n(evm-ledger.*?)```\n\n```text\n(.*?)```", re.DOTALL)
@@ -81,14 +82,16 @@ def test_no_ledger(shell: Shell) -> None:
         assert "does not exist" in shell.fails("db", command)
 
 
-def test_the_commands_of_the_page_print_what_it_says(tmp_path: Path) -> None:
+def test_the_commands_of_the_page_print_what_it_says(
+    tmp_path: Path, warm_program: WarmProgram
+) -> None:
     found = _SESSION.search(PAGE.read_text(encoding="utf-8"))
     assert found
     restore("0001", f"sqlite:///{tmp_path / 'ledger.db'}")
     ran = subprocess.run(
         ["/bin/sh", "-euc", found[1]],
         cwd=tmp_path,
-        env={"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "COLUMNS": "100"},
+        env={"PATH": warm_program.path, "COLUMNS": "100"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -6,12 +6,15 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Final, get_args
+from typing import TYPE_CHECKING, Final, get_args
 
 import pytest
 
 from bridge.api.problems import Code
 from ledger import LedgerError, Rule
+
+if TYPE_CHECKING:
+    from tests.support.warm import WarmProgram
 
 ROOT: Final = Path(__file__).parents[2]
 PAGES: Final = sorted((ROOT / "docs").glob("*.md"))
@@ -63,13 +66,15 @@ def test_the_examples_of_a_page_print_what_it_shows(page: Path, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("page", SESSIONS, ids=lambda page: str(page.name))
-def test_the_commands_of_a_page_print_what_it_shows(page: Path, tmp_path: Path) -> None:
+def test_the_commands_of_a_page_print_what_it_shows(
+    page: Path, tmp_path: Path, warm_program: WarmProgram
+) -> None:
     found = list(_COMMANDS.finditer(page.read_text(encoding="utf-8")))
     script = f"echo '{_BETWEEN}'\n".join(it["code"] for it in found)
     ran = subprocess.run(
         ["/bin/sh", "-euc", script],
         cwd=tmp_path,
-        env={"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "COLUMNS": "100"},
+        env={"PATH": warm_program.path, "COLUMNS": "100"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tests.support.nodes import Node
+    from tests.support.warm import WarmProgram
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-BIN = Path(sys.executable).parent
 
 
 def block_after(start: str, language: str) -> str:
@@ -39,10 +39,12 @@ def test_the_library_session_prints_what_the_readme_says(tmp_path: Path) -> None
     assert ran.stdout == shown
 
 
-def test_the_commands_print_what_the_readme_says(tmp_path: Path, anvil: Node) -> None:
+def test_the_commands_print_what_the_readme_says(
+    tmp_path: Path, anvil: Node, warm_program: WarmProgram
+) -> None:
     commands = block_after("same from the shell", "sh")
     shown = block_after("same from the shell", "text")
-    environment = {"PATH": f"{BIN}:/usr/bin:/bin", "EVM_LEDGER_RPC": anvil.url, "COLUMNS": "100"}
+    environment = {"PATH": warm_program.path, "EVM_LEDGER_RPC": anvil.url, "COLUMNS": "100"}
     ran = subprocess.run(
         ["/bin/sh", "-euc", commands],
         cwd=tmp_path,

@@ -22,6 +22,7 @@ from tests.legacy.old_ledger import OldLedger, generate
 
 if TYPE_CHECKING:
     from tests.support.postgres import PostgresServer
+    from tests.support.warm import WarmProgram
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "import-legacy.md").read_text(encoding="utf-8")
@@ -172,8 +173,8 @@ def example(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def ran(*command: str, folder: Path) -> str:
-    environment = {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "PYTHONPATH": str(ROOT)}
+def ran(*command: str, folder: Path, path: str = "/usr/bin:/bin") -> str:
+    environment = {"PATH": path, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
@@ -181,9 +182,9 @@ def ran(*command: str, folder: Path) -> str:
     return done.stdout
 
 
-def test_the_commands_print_what_the_page_says(example: Path) -> None:
+def test_the_commands_print_what_the_page_says(example: Path, warm_program: WarmProgram) -> None:
     lines = [re.escape(line).replace(r"\.\.\.", ".*") for line in block("text").splitlines()]
-    printed = ran("/bin/sh", "-euc", block("sh"), folder=example)
+    printed = ran("/bin/sh", "-euc", block("sh"), folder=example, path=warm_program.path)
     assert re.fullmatch("\n".join(lines) + "\n", printed), printed
 
 
