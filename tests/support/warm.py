@@ -123,7 +123,7 @@ def _become(files: list[int], given: list[str]) -> NoReturn:
     sys.argv = words[: int(count)]
     code = 70
     try:
-        program()
+        program(prog_name="evm-ledger")  # click guesses from what was started
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 0
     except BaseException:  # noqa: BLE001 (Python would print it, too)
