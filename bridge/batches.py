@@ -7,9 +7,10 @@ on that contract, and the tree is over the whole journal up to each cut.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from bridge.codec import REPLAY, encode_call
+from bridge.plan_rules import TODAY, GasRules
 from ledger.batches import records_of
 from ledger.errors import FieldError
 from ledger.hashing import keccak
@@ -42,6 +43,12 @@ SMALLEST_GAS: Final = 250_000
 SMALLEST_BYTES: Final = 1_024
 """The same, of a transaction's bytes."""
 
+BLOCK_GAS: Final = 60_000_000
+"""Ethereum's block gas limit: the default of its clients since EIP-7935."""
+
+SMALLEST_BLOCK: Final = 1_000_000
+"""What any one entry can be replayed in, by the rules to come too: it may open two accounts."""
+
 
 def transaction_bytes(payload_bytes: int) -> int:
     """Return the size, at most, of the transaction that replays a payload of that many bytes."""
@@ -54,11 +61,19 @@ def _check_limit(field: str, value: int, least: int, most: int) -> None:
         raise FieldError(field, f"must be an int of {least:,} .. {most:,}, not {value!r}")
 
 
-class Allowing(Protocol):
-    """Whatever says which runs a chain takes."""
-
-    def allow(self, weight: Weight) -> bool:
-        """Tell whether one transaction can carry a run of this weight."""
+def most_gas(weight: Weight, rules: GasRules) -> tuple[int, int]:
+    """Return what a run of `weight` takes at most by `rules`: its gas, and its state gas."""
+    change, new = rules.slot_change - TODAY.slot_change, rules.slot_new - TODAY.slot_new
+    execution = (
+        weight.gas
+        + (rules.base - TODAY.base)
+        + 4 * max(change, new)  # history, head, counters and supply
+        + change * weight.touched
+        + new * weight.new
+    )
+    calldata = CALL_BYTES + 31 + weight.size
+    floor = rules.base + max(rules.floor_zero, rules.floor_nonzero) * calldata
+    return max(execution, floor), rules.slot_state * (weight.new + 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,31 +81,45 @@ class Limits:
     """What one transaction may have on a chain.
 
     The defaults are Ethereum's; no batch that was sealed is above them, so none is cut by them. All
-    three allow for one entry, whatever it is.
+    of them allow for one entry, whatever it is.
 
     Raises:
         FieldError: naming the limit that is out of range.
     """
 
     gas: int = TRANSACTION_GAS_CAP
-    """Gas, of which the runs are estimated to need less: 250,000 .. 2**24."""
+    """Gas without state gas, of which runs are estimated to need less: 250,000 .. 2**24."""
     entries: int = MAX_ENTRIES
     """Transfer logs: 1 .. 4,000."""
     transaction_bytes: int = TRANSACTION_BYTES
     """Bytes of the whole signed transaction: 1,024 .. 2**17."""
+    block_gas: int = BLOCK_GAS
+    """The most gas in a block, state gas too: 1,000,000 .. 2**63 - 1."""
+    rules: GasRules = TODAY
+    """What gas is charged for on the chain."""
 
     def __post_init__(self) -> None:
         """Refuse a limit that not every entry fits in, or that no transaction may have."""
         _check_limit("gas", self.gas, SMALLEST_GAS, TRANSACTION_GAS_CAP)
         _check_limit("entries", self.entries, 1, MAX_ENTRIES)
         _check_limit("transaction_bytes", self.transaction_bytes, SMALLEST_BYTES, TRANSACTION_BYTES)
+        _check_limit("block_gas", self.block_gas, SMALLEST_BLOCK, 2**63 - 1)
+        if not isinstance(self.rules, GasRules):
+            raise FieldError("rules", f"must be GasRules, not {self.rules!r}")
+
+    @property
+    def transaction_gas(self) -> int:
+        """The most gas that a transaction is given; EIP-8037 has state gas under no cap of it."""
+        return self.block_gas if self.rules.slot_state else min(self.gas, self.block_gas)
 
     def allow(self, weight: Weight) -> bool:
-        """Tell whether one transaction can carry a run of this weight."""
+        """Tell whether one transaction can carry a run of this weight, and a block that one."""
+        execution, state = most_gas(weight, self.rules)
         return (
             weight.entries <= self.entries
-            and weight.gas <= self.gas
             and transaction_bytes(weight.size) <= self.transaction_bytes
+            and execution <= min(self.gas, self.block_gas)
+            and execution + state <= self.block_gas
         )
 
 
@@ -131,7 +160,7 @@ def weigh(entries: Iterable[Entry]) -> Weight:
     return weight
 
 
-def cut(entries: Iterable[Entry], limits: Allowing = ETHEREUM) -> Iterator[int]:
+def cut(entries: Iterable[Entry], limits: Limits = ETHEREUM) -> Iterator[int]:
     """Yield how many of `entries` each run takes, greedily, each run by itself."""
     weight = Weight()
     for entry in entries:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bridge.console import PATH, bars, connected, fields_json, rpc_options
+from bridge.console import PATH, bars, connected, fields_json, rpc_options, rules_option
 from bridge.demo import run_demo
 from bridge.deploy import deploy
 from bridge.sending_options import Teller, fee_options
@@ -25,6 +25,7 @@ from ledger.views import one_line
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from bridge.batches import Limits
     from bridge.deploy import DeployReport
     from bridge.fees import FeePolicy
     from bridge.patience import Patience
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     help="Deploy to a public chain although the key that may claim every derived balance "
     "lies in this database.",
 )
+@rules_option
 @fee_options
 @rpc_options
 @key_options
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
 def chain_deploy(
     *,
     allow_own_registrar: bool,
+    limits: Limits,
     fees: FeePolicy,
     patience: Patience,
     rpc: str,
@@ -76,6 +79,7 @@ def chain_deploy(
             chain,
             signer,
             allow_own_registrar=allow_own_registrar,
+            limits=limits,
             fees=fees,
             patience=patience,
             progress=progress,

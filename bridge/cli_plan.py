@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from fractions import Fraction
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import click
 
-from bridge.batches import SMALLEST_GAS
 from bridge.console import PATH, bars, fields_json, limit_options
 from bridge.opened import open_export
-from bridge.plan import BLOCK_GAS, plan
+from bridge.plan import plan
 from ledger.amounts import parse_amount
 from ledger.console import Database, database_option, example, json_option, show
-from ledger.views import counted
+from ledger.measures import format_ratio
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -29,6 +29,11 @@ _ETHER: Final = 18
 """Decimals: a gwei is 10**9 wei, an ether 10**18."""
 
 _MOST_WEI: Final = 10**18
+
+_TYPED: Final = click.core.ParameterSource.COMMANDLINE
+"""An option that somebody wrote; a variable of the environment may stand for every command."""
+
+_SHARE: Final = "    an entry"
 
 _Row: TypeAlias = "tuple[str, Sequence[str]]"
 """A line of the table: a label, and a number for each set of rules, or none."""
@@ -61,22 +66,15 @@ def _wei(_: click.Context, __: click.Parameter, text: str) -> int:
     metavar="DIR",
     help="Plan for the export in this folder, instead of a database.",
 )
-@click.option(
-    "--block-gas",
-    type=click.IntRange(min=SMALLEST_GAS),
-    default=BLOCK_GAS,
-    show_default=True,
-    metavar="N",
-    help="The most gas in a block.",
-)
 @limit_options
 @database_option
 @json_option
+@click.pass_context
 def chain_plan(
+    context: click.Context,
     *,
     gas_price: int,
     folder: Path | None,
-    block_gas: int,
     limits: Limits,
     database: Database,
     as_json: bool,
@@ -88,8 +86,10 @@ def chain_plan(
     as they are drafted. For comparison, what one ERC-20 transfer in a transaction of its own for
     each entry would take.
     """
+    if folder is not None and context.get_parameter_source("database") is _TYPED:
+        raise click.UsageError("--export and --database name two ledgers: give one of them")
     with bars() as progress, _opened(database, folder, progress) as ledger:
-        made = plan(ledger, limits=limits, block_gas=block_gas, progress=progress)
+        made = plan(ledger, limits=limits, progress=progress)
     show(_plan_json(made, gas_price), _plan_text(made, gas_price), as_json=as_json)
 
 
@@ -126,8 +126,8 @@ def _plan_text(made: Plan, price: int) -> str:
     ]
     lines = [*map(_asset_text, made.assets), "", *_aligned(rows), ""]
     if made.unsealed:
-        waiting = "entry is" if made.unsealed == 1 else "entries are"
-        lines.append(f"{made.unsealed:,} {waiting} in no seal yet: planned as if sealed now")
+        waiting = _counted(made.unsealed, "entry is", "entries are")
+        lines.append(f"{waiting} in no seal yet: planned as if sealed now")
     eips = ", ".join(map(str, made.planned.rules.eips))
     lines.append(f"{made.planned.rules.name}: as drafted, with EIP {eips}; it may still change")
     return "\n".join(lines)
@@ -135,8 +135,8 @@ def _plan_text(made: Plan, price: int) -> str:
 
 def _asset_text(asset: AssetPlan) -> str:
     """Return what there is of an asset."""
-    entries = f"{asset.entries:,} {'entry' if asset.entries == 1 else 'entries'}"
-    line = f"{asset.symbol}: {entries} in {counted(asset.batches, 'batch', 'batches')}"
+    entries = _counted(asset.entries, "entry", "entries")
+    line = f"{asset.symbol}: {entries} in {_counted(asset.batches, 'batch', 'batches')}"
     if asset.deferred_gas is None:
         return line
     modes = (f"deferred {asset.deferred_gas:,} gas", f"exact {asset.exact_gas:,}")
@@ -144,22 +144,40 @@ def _asset_text(asset: AssetPlan) -> str:
     return f"{line}, balances {taken} ({left})"
 
 
+def _counted(number: int, one: str, many: str) -> str:
+    """Return "1 batch", "2,000 batches"."""
+    return f"{number:,} {one if number == 1 else many}"
+
+
 def _rows(totals: Sequence[PlanTotal], price: int, entries: int = 0) -> list[_Row]:
     """Return the lines of one part; with a number of entries, all of them, and each one's share."""
     gas, costs = [it.gas for it in totals], [it.gas * price for it in totals]
-    rows: list[_Row] = [
-        ("  transactions", [f"{it.transactions:,}" for it in totals]),
-        ("  gas", [f"{it:,}" for it in gas]),
-        ("  cost in ETH", [_ether(it) for it in costs]),
-    ]
+    transactions = ("  transactions", [it.transactions for it in totals])
+    in_gas: list[_Row] = [("  gas", [f"{it:,}" for it in gas])]
     if any(it.state_gas for it in totals):
-        rows.insert(2, ("    of it state gas", [f"{it.state_gas:,}" for it in totals]))
-    if entries:
-        rows.insert(1, ("  calldata bytes", [f"{it.calldata_bytes:,}" for it in totals]))
-        rows.insert(-1, ("    an entry", [f"{_share(it, entries):,}" for it in gas]))
-        rows.insert(-1, ("  blocks they fill", [f"{it.blocks:,}" for it in totals]))
-        rows.append(("    an entry", [_ether(_share(it, entries)) for it in costs]))
-    return rows
+        in_gas.append(("    of it state gas", [f"{it.state_gas:,}" for it in totals]))
+    in_ether: list[_Row] = [("  cost in ETH", [_ether(it) for it in costs])]
+    if not entries:
+        return [_counts(*transactions), *in_gas, *in_ether]
+    return [
+        *_shared(*transactions, entries),
+        *_shared("  calldata bytes", [it.calldata_bytes for it in totals], entries),
+        *in_gas,
+        (_SHARE, [f"{_share(it, entries):,}" for it in gas]),
+        *_shared("  blocks they fill", [it.blocks for it in totals], entries),
+        *in_ether,
+        (_SHARE, [_ether(_share(it, entries)) for it in costs]),
+    ]
+
+
+def _counts(name: str, numbers: Sequence[int]) -> _Row:
+    """Return a line of whole numbers."""
+    return name, [f"{it:,}" for it in numbers]
+
+
+def _shared(name: str, numbers: Sequence[int], entries: int) -> tuple[_Row, _Row]:
+    """Return a line of whole numbers, and one of what an entry has of them."""
+    return _counts(name, numbers), (_SHARE, [_ratio(it, entries) for it in numbers])
 
 
 def _aligned(rows: Sequence[_Row]) -> list[str]:
@@ -182,6 +200,11 @@ def _whole(forecast: Forecast) -> int:
 def _share(total: int, entries: int) -> int:
     """Return the part of each entry, rounded up."""
     return -(-total // entries)
+
+
+def _ratio(total: int, entries: int) -> str:
+    """Return the part of each entry, to the nearest millionth."""
+    return format_ratio(Fraction(total, entries))
 
 
 def _times(forecast: Forecast) -> str:
@@ -208,7 +231,7 @@ def _plan_json(made: Plan, price: int) -> dict[str, object]:
         "gas_cap": made.limits.gas,
         "max_logs": made.limits.entries,
         "max_bytes": made.limits.transaction_bytes,
-        "block_gas": made.block_gas,
+        "block_gas": made.limits.block_gas,
         "entries": made.entries,
         "unsealed": made.unsealed,
         "batches": made.batches,
@@ -232,9 +255,11 @@ def _forecast_json(forecast: Forecast, price: int, entries: int) -> dict[str, ob
 
 
 def _total_json(total: PlanTotal, price: int, entries: int = 0) -> dict[str, object]:
-    """Return what some transactions take; an entry's part is rounded up."""
+    """Return what some transactions take; an entry's part of gas and cost is rounded up."""
     value = {**fields_json(total), "cost_wei": str(total.gas * price)}
     if entries:
+        for name in ("transactions", "calldata_bytes", "blocks"):
+            value[f"{name}_an_entry"] = _ratio(getattr(total, name), entries)
         value["gas_an_entry"] = _share(total.gas, entries)
         value["cost_wei_an_entry"] = str(_share(total.gas * price, entries))
     return value

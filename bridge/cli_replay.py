@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bridge.console import bars, connected, fields_json, limit_options, rpc_options
+from bridge.console import (
+    bars,
+    connected,
+    fields_json,
+    limit_options,
+    rpc_options,
+    rules_option,
+)
 from bridge.dry_run import preview
 from bridge.fees import in_gwei
 from bridge.replay import replay
@@ -45,6 +52,7 @@ if TYPE_CHECKING:
 @depth_options
 @fee_options
 @limit_options
+@rules_option
 @rpc_options
 @key_options
 @database_option

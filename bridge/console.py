@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
@@ -10,6 +11,9 @@ from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 import click
 
 from bridge.batches import (
+    BLOCK_GAS,
+    ETHEREUM,
+    SMALLEST_BLOCK,
     SMALLEST_BYTES,
     SMALLEST_GAS,
     TRANSACTION_BYTES,
@@ -19,6 +23,7 @@ from bridge.batches import (
 from bridge.chain import Chain
 from bridge.errors import KeyFileError
 from bridge.links import check_contract_link
+from bridge.plan_rules import RULES
 from ledger.console import progress
 from ledger.weights import MAX_ENTRIES
 
@@ -86,9 +91,19 @@ def limit_options(command: Callable[..., R]) -> Callable[..., R]:
     """Add what one transaction may have on the chain; the command gets it as `limits`."""
 
     @wraps(command)
-    def limited(*, gas_cap: int, max_logs: int, max_bytes: int, **options: object) -> R:
-        return command(limits=Limits(gas_cap, max_logs, max_bytes), **options)
+    def limited(
+        *, gas_cap: int, max_logs: int, max_bytes: int, block_gas: int, **options: object
+    ) -> R:
+        return command(limits=Limits(gas_cap, max_logs, max_bytes, block_gas), **options)
 
+    limited = click.option(
+        "--block-gas",
+        type=click.IntRange(min=SMALLEST_BLOCK),
+        default=BLOCK_GAS,
+        show_default=True,
+        metavar="N",
+        help="The most gas in a block.",
+    )(limited)
     for name, least, most, what in (
         ("--max-bytes", SMALLEST_BYTES, TRANSACTION_BYTES, "The largest signed transaction."),
         ("--max-logs", 1, MAX_ENTRIES, "The most entries in a transaction."),
@@ -99,6 +114,22 @@ def limit_options(command: Callable[..., R]) -> Callable[..., R]:
             name, type=allowed, default=most, show_default=True, metavar="N", help=what
         )(limited)
     return limited
+
+
+def rules_option(command: Callable[..., R]) -> Callable[..., R]:
+    """Add by which rules the chain charges gas; the command gets them in its `limits`."""
+
+    @wraps(command)
+    def ruled(*, rules: str, limits: Limits = ETHEREUM, **options: object) -> R:
+        return command(limits=replace(limits, rules=RULES[rules]), **options)
+
+    return click.option(
+        "--rules",
+        type=click.Choice(list(RULES)),
+        default="today",
+        show_default=True,
+        help="What the chain charges gas for: planned is EIP-7976/8037 as drafted (docs/plan.md).",
+    )(ruled)
 
 
 @contextmanager

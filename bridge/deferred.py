@@ -21,12 +21,12 @@ from bridge.deferral import (
     can_defer,
     changes,
     exact_gas,
-    rows_a_call,
     rows_between,
     settling_gas,
 )
 from bridge.due import due_runs
 from bridge.errors import ForeignHistoryError
+from bridge.plan_deferral import most_rows
 from ledger.errors import CorruptError, FieldError
 from ledger.model import ISSUER, ZERO_HASH, Hash32
 from ledger.payload import decode_payload
@@ -143,7 +143,7 @@ class Deferral:
         self._batches = batches
         self._last_seq = batches[-1].batch.last_seq
         self._limits = limits
-        self._most_rows = rows_a_call(limits.gas, limits.transaction_bytes)
+        self._most_rows = most_rows(limits)
         self._mode = mode
         self._plans: dict[tuple[int, int], _Plan] = {}
         self._checked: Announcement | None = None

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bridge.artifacts import Creation, factory_creation, token_creation
+from bridge.batches import ETHEREUM
 from bridge.errors import ChainError, CustodyError, ForeignContractError
 from bridge.keys import PUBLIC_ADDRESSES, TEST_ADDRESS
 from bridge.outbox import Subject
@@ -23,6 +24,7 @@ from ledger.errors import NotFoundError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from bridge.batches import Limits
     from bridge.chain import Chain
     from bridge.fees import FeePolicy
     from bridge.keys import TransactionSigner
@@ -68,12 +70,13 @@ def deploy(
     signer: TransactionSigner,
     *,
     allow_own_registrar: bool = False,
+    limits: Limits = ETHEREUM,
     fees: FeePolicy | None = None,
     patience: Patience | None = None,
     progress: ReportProgress = ignore,
     say: Callable[[str], None] | None = None,
 ) -> DeployReport:
-    """Deploy what is not there yet; `fees`, `patience` and `say` are as for `replay`.
+    """Deploy what is not there yet; `limits`, `fees`, `patience` and `say` are as for `replay`.
 
     An asset without an operator gets `signer` as its, for good, once its token is there. The public
     test key is never stored: it stands in, on local test chains only (`tokens.on_chain`).
@@ -94,7 +97,10 @@ def deploy(
         owned = _owned(chain, signer, asset)
         address = token_creation(ledger.identity.ledger_id, owned).address
         _check_nobody_there(ledger, owned, address)
-    with Sender(ledger, chain, signer, fees=fees, patience=patience, say=say) as sender:
+    most = limits.transaction_gas
+    with Sender(
+        ledger, chain, signer, fees=fees, patience=patience, gas_cap=most, say=say
+    ) as sender:
         sender.settle()
         ensure_deployment_proxy(chain, signer)
         factory = _create(sender, "AccountFactory", factory_creation(), Subject())

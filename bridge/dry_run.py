@@ -11,7 +11,6 @@ from bridge.due import check_operator, due_runs, sealed_batches
 from bridge.errors import FeeCapError, NoAnswerError, RpcError, TransactionError
 from bridge.fees import FeePolicy
 from bridge.plan_gas import replay_work
-from bridge.plan_rules import TODAY
 from bridge.positions import locate
 from bridge.tokens import check_operators, read_token
 
@@ -157,7 +156,7 @@ def _asset(
             check_operator(token, signer)
             gas += _estimate(chain, signer, token, run)
         else:
-            gas += replay_work(run, chosen).price(TODAY).used
+            gas += replay_work(run, chosen, asset.token_version).price(limits.rules).used
         transactions += 1
         entries += len(chosen)
     return AssetPreview(asset.symbol, token.address, transactions, entries, replayed, gas)

@@ -7,22 +7,13 @@ of those that the rest would make if it were sealed now, onto contracts that hav
 from __future__ import annotations
 
 from collections import Counter, deque
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NamedTuple
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple
 
-from bridge.batches import (
-    ETHEREUM,
-    SMALLEST_GAS,
-    Limits,
-    cut,
-    make_run,
-    start,
-    weigh,
-)
+from bridge.batches import ETHEREUM, Limits, cut, make_run, start, weigh
 from bridge.plan_deferral import planned_deferrals
 from bridge.plan_gas import (
     TRANSFER_BYTES,
-    RuleLimits,
     Writes,
     alone,
     factory_work,
@@ -35,18 +26,14 @@ from bridge.plan_rules import PLANNED, TODAY, Gas, GasRules, Work, blocks_of
 from bridge.progress import Progress, ReportProgress, ignore
 from ledger.batches import cut as cut_seal
 from ledger.batches import units
-from ledger.errors import FieldError
 from ledger.ids import first_head
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from bridge.batches import Position, Run
-    from bridge.plan_deferral import PlannedCall
+    from bridge.plan_deferral import PlannedDeferral
     from ledger import Entry, Ledger
-
-BLOCK_GAS: Final = 60_000_000
-"""Ethereum's block gas limit: the default of its clients since EIP-7935."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +102,10 @@ class Plan:
     """What replaying a ledger takes."""
 
     limits: Limits
-    block_gas: int
     assets: tuple[AssetPlan, ...]
     today: Forecast
     planned: Forecast
-    """By the rules that are to come (`bridge.plan_rules`)."""
+    """By the rules that are to come (`bridge.plan_rules`), or those that the limits named."""
 
     @property
     def entries(self) -> int:
@@ -141,7 +127,6 @@ def plan(
     ledger: Ledger,
     *,
     limits: Limits = ETHEREUM,
-    block_gas: int = BLOCK_GAS,
     progress: ReportProgress = ignore,
 ) -> Plan:
     """Return what it takes to replay all of `ledger`, from its first entry on.
@@ -149,12 +134,13 @@ def plan(
     Multiply gas by a price to have a cost: it is the gas of the execution layer, so on a rollup the
     fee for its data comes on top.
 
-    Raises:
-        FieldError: `block_gas` is no int of at least 250,000.
+    Args:
+        ledger: what is to be replayed.
+        limits: of the chain. It is planned twice: by the rules of today, and by those of `limits`,
+            or, if these are today's, by `PLANNED`.
+        progress: is told how many entries are planned.
     """
-    if type(block_gas) is not int or block_gas < SMALLEST_GAS:
-        raise FieldError("block_gas", f"must be an int of at least {SMALLEST_GAS:,}")
-    return _Planner(ledger, limits, block_gas, progress).run()
+    return _Planner(ledger, limits, progress).run()
 
 
 class _Runs(NamedTuple):
@@ -171,7 +157,9 @@ class _Runs(NamedTuple):
 class _Course:
     """The runs by one set of rules."""
 
-    limits: RuleLimits
+    limits: Limits
+    deferrals: dict[str, PlannedDeferral]
+    """Of each asset that can defer, what that would take."""
     ends: dict[str, Position]
     """Where each asset's contract will stand."""
     runs: dict[str, list[PlannedRun]]
@@ -184,14 +172,16 @@ class _Course:
 
     def take(self, symbol: str, made: _Runs) -> None:
         """Add the runs of one batch."""
+        if symbol in self.deferrals:
+            self.deferrals[symbol].take(made.runs)
         for run, work in zip(made.runs, made.works, strict=True):
             self._add(symbol, run.batch.first_seq, run.batch.last_seq, work)
         self.ends[symbol] = made.end
 
-    def defer(self, symbol: str, calls: Iterable[PlannedCall]) -> None:
+    def defer(self, symbol: str) -> None:
         """Put the transactions of a deferral in the place of the runs of an asset."""
         self.gas[symbol], self.runs[symbol] = [], []
-        for call in calls:
+        for call in self.deferrals[symbol].calls():
             self._add(symbol, call.first_seq, call.last_seq, call.work)
 
     def _add(self, symbol: str, first: int, last: int, work: Work) -> None:
@@ -226,27 +216,26 @@ class _Waiting:
 class _Planner:
     """One plan in the making."""
 
-    def __init__(
-        self, ledger: Ledger, limits: Limits, block_gas: int, progress: ReportProgress
-    ) -> None:
+    def __init__(self, ledger: Ledger, limits: Limits, progress: ReportProgress) -> None:
         self._ledger = ledger
         self._identity = ledger.identity
         self._limits = limits
-        self._block_gas = block_gas
         self._progress = progress
         self._assets = {asset.symbol: asset for asset in ledger.assets()}
         self._heads = {symbol: ledger.head(symbol).seq for symbol in self._assets}
         self._batches: Counter[str] = Counter()
         self._alone: Counter[tuple[int, Writes]] = Counter()
         self._done = 0
-        self._courses = [self._course(rules) for rules in (TODAY, PLANNED)]
-        self._deferrals = planned_deferrals(self._assets.values(), limits)
+        planned = PLANNED if limits.rules == TODAY else limits.rules
+        self._courses = [self._course(rules) for rules in (TODAY, planned)]
 
     def _course(self, rules: GasRules) -> _Course:
         """Return the start: contracts that have nothing."""
         domain = self._identity.domain
+        limits = replace(self._limits, rules=rules)
         return _Course(
-            RuleLimits(self._limits, rules, self._block_gas),
+            limits,
+            planned_deferrals(self._assets.values(), limits),
             {symbol: start(first_head(domain, it.id)) for symbol, it in self._assets.items()},
             {symbol: [] for symbol in self._assets},
             {symbol: [] for symbol in self._assets},
@@ -258,18 +247,17 @@ class _Planner:
         self._add_unsealed(sealed)
         assets = tuple(self._choose(symbol, end) for symbol, end in sealed.items())
         today, planned = (self._forecast(course) for course in self._courses)
-        return Plan(self._limits, self._block_gas, assets, today, planned)
+        return Plan(self._limits, assets, today, planned)
 
     def _choose(self, symbol: str, sealed: int) -> AssetPlan:
         """Defer the balances of an asset if `replay` will; return what there is of it."""
-        batches, deferral = self._batches[symbol], self._deferrals.get(symbol)
+        batches, deferral = self._batches[symbol], self._courses[0].deferrals.get(symbol)
         exact = sum(gas.used for gas in self._courses[0].gas[symbol])
         other = deferral.gas if deferral and batches else None
         defers = deferral is not None and batches > 1 and deferral.pays(exact)
-        if deferral and defers:
+        if defers:
             for course in self._courses:
-                limits = None if course.rules is TODAY else course.limits
-                course.defer(symbol, deferral.calls(limits))
+                course.defer(symbol)
         head = self._heads[symbol]
         return AssetPlan(symbol, head, head - sealed, batches, exact, other, defers)
 
@@ -308,8 +296,6 @@ class _Planner:
             at = course.ends[symbol]
             if made is None or (made.counts, made.at) != (counts, at):
                 made = self._make(symbol, entries, counts, at)
-            if course.rules is TODAY and symbol in self._deferrals:
-                self._deferrals[symbol].take(made.runs)
             course.take(symbol, made)
         self._batches[symbol] += 1
         self._alone.update(map(transfer_work, entries))
@@ -366,7 +352,7 @@ class _Planner:
             calldata_bytes=calldata_bytes,
             gas=sum(it.used for it in gas),
             state_gas=sum(it.state for it in gas),
-            blocks=blocks_of(gas, self._block_gas),
+            blocks=blocks_of(gas, self._limits.block_gas),
         )
 
     def _total_alone(self, rules: GasRules) -> PlanTotal:
@@ -383,5 +369,5 @@ class _Planner:
             calldata_bytes=TRANSFER_BYTES * count,
             gas=used,
             state_gas=state,
-            blocks=-(-max(in_block, state) // self._block_gas),
+            blocks=-(-max(in_block, state) // self._limits.block_gas),
         )

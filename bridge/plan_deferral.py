@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from bridge.batches import Limits, Run
     from bridge.deferral import Announcement
-    from bridge.plan_gas import RuleLimits
     from ledger.model import Address
     from ledger.results import Asset
 
@@ -61,7 +60,7 @@ class PlannedDeferral:
     """A deferral of all entries of an asset, onto a contract that has nothing yet."""
 
     def __init__(self, limits: Limits) -> None:
-        self._most = rows_a_call(limits.gas, limits.transaction_bytes)
+        self._most = most_rows(limits)
         self._calls: list[PlannedCall] = []
         self._net: dict[Address, int] = {}
         self._volume = 0
@@ -84,28 +83,30 @@ class PlannedDeferral:
         """Tell whether `replay` will defer, if without a deferral the runs take `exact` gas."""
         return self._volume <= LIMIT and self.gas < WORTH * exact
 
-    def calls(self, limits: RuleLimits | None = None) -> Iterator[PlannedCall]:
-        """Yield every transaction, in order; with `limits`, each settles what they allow too."""
+    def calls(self) -> Iterator[PlannedCall]:
+        """Yield every transaction, in order."""
         first_seq, last_seq = self._calls[0].first_seq, self._calls[-1].last_seq
         rows = (Row(account, 0, balance) for account, balance in self._net.items() if balance)
         ours = announce(self._history, last_seq, rows)
         begin = _with_calldata(ours.begin_call(), BEGIN, new=_BEGIN_SLOTS)
         yield PlannedCall(first_seq, last_seq, begin)
         yield from self._calls
-        most = self._most if limits is None else min(self._most, _rows_in(limits))
-        for work in _settling(ours, most):
+        for work in _settling(ours, self._most):
             yield PlannedCall(first_seq, last_seq, work)
 
 
-def _rows_in(limits: RuleLimits) -> int:
-    """Return how many new balances a transaction surely settles by other rules than today's."""
-    rules = limits.rules
+def most_rows(limits: Limits) -> int:
+    """Return how many new balances one transaction surely settles."""
+    gas, rules = min(limits.gas, limits.block_gas), limits.rules
+    today = rows_a_call(gas, limits.transaction_bytes)
+    if rules == TODAY:
+        return today
     row = ROW + COLD_SLOT + rules.slot_new + NONZERO_BYTE * ROW_BYTES
     slots = _END_SLOTS * (COLD_SLOT + rules.slot_new)
     own = rules.base + SETTLE + LAST + slots + 3 * rules.slot_state
-    by_cap = (min(limits.limits.gas, limits.block_gas) - own) // row
+    by_cap = (gas - own) // row
     by_block = (limits.block_gas - own) // (row + rules.slot_state)
-    return max(1, min(by_cap, by_block))
+    return max(1, min(today, by_cap, by_block))
 
 
 def _settling(ours: Announcement, most: int) -> Iterator[Work]:

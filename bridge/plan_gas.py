@@ -11,18 +11,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from bridge.artifacts import artifact, factory_creation, token_artifact
-from bridge.batches import CALL_BYTES, Limits, run_calldata, transaction_bytes
+from bridge.batches import run_calldata
 from bridge.codec import encode_arguments, encode_call
-from bridge.plan_rules import COLD_SLOT, LOG3, TODAY, WARM, Work
+from bridge.plan_rules import COLD_SLOT, LOG3, WARM, Work
 from ledger.model import ZERO_ADDRESS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from bridge.batches import Run
-    from bridge.plan_rules import GasRules
     from ledger.results import Asset, Entry, Identity
-    from ledger.weights import Weight
 
 # --- LedgerToken.replay: what the compiled contract takes for each part ---
 
@@ -250,44 +248,3 @@ def _creation_work(data: bytes, constructor: int, *, slots: int, code_bytes: int
         created=1,
         code_bytes=code_bytes,
     )
-
-
-# --- where to cut ---
-
-
-@dataclass(frozen=True, slots=True)
-class RuleLimits:
-    """A chain's limits by any rules: for `cut`, in the place of `Limits`.
-
-    The cap of a transaction is on its gas without state gas (EIP-8037), a block's on either.
-    """
-
-    limits: Limits
-    rules: GasRules
-    block_gas: int
-
-    def allow(self, weight: Weight) -> bool:
-        """Tell whether one transaction can carry a run of this weight, and a block that one."""
-        limits = self.limits
-        execution, state = most_gas(weight, self.rules)
-        return (
-            weight.entries <= limits.entries
-            and transaction_bytes(weight.size) <= limits.transaction_bytes
-            and execution <= min(limits.gas, self.block_gas)
-            and execution + state <= self.block_gas
-        )
-
-
-def most_gas(weight: Weight, rules: GasRules) -> tuple[int, int]:
-    """Return what a run of `weight` takes at most by `rules`: its gas, and its state gas."""
-    change, new = rules.slot_change - TODAY.slot_change, rules.slot_new - TODAY.slot_new
-    execution = (
-        weight.gas
-        + (rules.base - TODAY.base)
-        + 4 * max(change, new)  # history, head, counters and supply
-        + change * weight.touched
-        + new * weight.new
-    )
-    calldata = CALL_BYTES + 31 + weight.size
-    floor = rules.base + max(rules.floor_zero, rules.floor_nonzero) * calldata
-    return max(execution, floor), rules.slot_state * (weight.new + 2)

@@ -97,6 +97,10 @@ PLANNED: Final = GasRules(
 )
 
 
+RULES: Final = {"today": TODAY, "planned": PLANNED}
+"""The names by which commands take them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Work:
     """What one transaction does, as far as rules price it differently."""

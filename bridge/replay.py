@@ -121,7 +121,7 @@ def replay(
         ledger: whose batches.
         chain: where to.
         signer: the operator's key.
-        limits: what one transaction may have; a batch that has more is cut.
+        limits: what one transaction may have, and by which rules; a batch that has more is cut.
         mode: whether balances are deferred, where a token can (docs/deferred.md).
         fees: how much may be paid for gas.
         patience: how long the chain is waited for.
@@ -143,8 +143,8 @@ def replay(
     work = _Replay(ledger, chain, limits or Limits(), mode, progress)
     work.check(signer)
     sender = Sender(
-        ledger, chain, signer, fees=fees, patience=patience, gas_cap=work.limits.gas,
-        say=say, landed=work.note,
+        ledger, chain, signer, fees=fees, patience=patience,
+        gas_cap=work.limits.transaction_gas, say=say, landed=work.note,
     )  # fmt: skip
     try:
         with sender:

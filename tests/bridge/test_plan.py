@@ -11,22 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge import plan_gas
-from bridge.artifacts import factory_creation, token_creation
-from bridge.batches import Limits, cut, make_run, start, weigh
+from bridge.batches import Limits, cut, make_run, most_gas, start, weigh
 from bridge.chain import Chain
 from bridge.codec import encode_call
 from bridge.deploy import deploy
 from bridge.export import export
+from bridge.first_spec import export_ledger_for_chain
 from bridge.opened import open_export
 from bridge.plan import PlanTotal, plan
 from bridge.plan_deferral import PlannedDeferral
-from bridge.plan_gas import RuleLimits, alone, most_gas, replay_work, transfer_work
+from bridge.plan_gas import alone, replay_work, transfer_work
 from bridge.plan_rules import PLANNED, TODAY, Gas, Work, blocks_of
-from bridge.proxy import ensure_deployment_proxy
 from bridge.replay import replay
-from ledger import FieldError, Ledger, Movement
-from ledger.addresses import DEPLOYMENT_PROXY
-from ledger.ids import first_head
+from ledger import Ledger, Movement
 from ledger.model import Address, Hash32
 from ledger.results import Entry
 from ledger.weights import MAX_GAS, Weight
@@ -39,7 +36,6 @@ from tests.support import nodes
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from bridge.batches import Run
     from bridge.keys import Signer
     from bridge.progress import Progress
     from tests.support.guardian import Guardian
@@ -164,8 +160,8 @@ def test_finalizing_takes_what_was_planned(
         deployed = deploy(ledger, chain, signer)
         replay(ledger, chain, signer)
         made = plan(ledger)
-        end = runs_of(ledger)[-1][0].after
-    data = encode_call("finalize(bytes32,uint64)", end.history, end.last_seq)
+        [batch] = export_ledger_for_chain(ledger)
+    data = encode_call("finalize(bytes32,uint64)", batch.history, batch.sealed.batch.last_seq)
     signed = chain.transact(signer, deployed.tokens[0].address, data, gas=200_000)
     used = chain.send_and_wait(signed, "finalize").gas_used
     assert made.today.finalize.gas == used
@@ -203,7 +199,10 @@ def test_a_transfer_alone_takes_what_a_plain_token_takes(sqlite_url: str, anvil:
 def test_planned_prices_as_far_as_a_node_has_them(
     guardian: Guardian, tmp_path: Path, signer: Signer
 ) -> None:
-    """Hardhat has EIP-7976 and the state gas of 8037 by now; of the other prices, today's."""
+    """Hardhat has EIP-7976 and the state gas of 8037 by now; of the other prices, today's.
+
+    A replay that is told so cuts as the plan did, and has more gas than a transaction may today.
+    """
     as_hardhat = replace(
         PLANNED,
         base=TODAY.base,
@@ -211,49 +210,26 @@ def test_planned_prices_as_far_as_a_node_has_them(
         slot_new=TODAY.slot_change,
         clear_refund=TODAY.clear_refund,
     )
+    plain, small = Limits(rules=as_hardhat), Limits(rules=as_hardhat, block_gas=30_000_000)
     node = nodes.start_hardhat(guardian, "--config", "hardhat.planned.config.js")
+    made, used = None, [0]
     with Chain.connect(node.url) as chain:
-        for name in ("mixed", "tiny_batches", "of_a_chain"):
+        for name, limits in (("mixed", plain), ("of_a_chain", plain), ("many_new_accounts", small)):
             before = node.rpc("evm_snapshot")
             with HISTORIES[name](f"sqlite:///{tmp_path}/{name}.db") as ledger:
                 seal_all(ledger)
-                deploy_without_cap(ledger, node, chain, signer)
-                used = replayed(ledger, chain, signer)
-                works = [replay_work(run, part) for run, part in runs_of(ledger)]
-            assert [work.price(as_hardhat).used for work in works] == used
-            assert sum(used) > sum(work.price(TODAY).used for work in works)
+                made = plan(ledger, limits=limits)
+                deployed = deploy(ledger, chain, signer, limits=limits)
+                used = replayed(ledger, chain, signer, limits)
+            assert [run.gas for run in made.planned.runs] == used
+            assert near(made.planned.deploy.gas, deployed.gas_used)
+            assert max(run.gas_needed for run in made.planned.runs) <= limits.block_gas
+            assert sum(used) > made.today.replay.gas
             node.rpc("evm_revert", before)
+    assert made is not None
+    assert made.planned.replay.transactions > made.today.replay.transactions
+    assert max(used) > 2**24
     node.stop()
-
-
-def deploy_without_cap(ledger: Ledger, node: Node, chain: Chain, signer: Signer) -> None:
-    """Deploy with more gas than a transaction may have today, of which state gas takes most."""
-    ensure_deployment_proxy(chain, signer)
-    ledger_id = ledger.identity.ledger_id
-    owned = [replace(asset, operator=signer.address) for asset in ledger.assets()]
-    for creation in (factory_creation(), *(token_creation(ledger_id, it) for it in owned)):
-        call = {
-            "from": str(signer.address),
-            "to": str(DEPLOYMENT_PROXY),
-            "gas": hex(50_000_000),
-            "data": "0x" + (creation.salt + creation.code).hex(),
-        }
-        assert node.receipt(node.rpc("eth_sendTransaction", call))["status"] == "0x1"
-    assert deploy(ledger, chain, signer).gas_used == 0
-
-
-def runs_of(ledger: Ledger) -> list[tuple[Run, list[Entry]]]:
-    """Return the runs of a ledger that is sealed, one a batch, asset by asset."""
-    found, domain = [], ledger.identity.domain
-    for asset in ledger.assets():
-        at = start(first_head(domain, asset.id))
-        for batch in itertools.chain.from_iterable(it.batches for it in ledger.seals()):
-            if batch.symbol == asset.symbol:
-                first, last = batch.batch.first_seq, batch.batch.last_seq
-                entries = list(ledger.entries(asset.symbol, first, last))
-                found.append((make_run(domain, asset.id, entries, at), entries))
-                at = found[-1][0].after
-    return found
 
 
 def test_planned_prices_are_those_of_the_drafts() -> None:
@@ -274,12 +250,12 @@ def test_planned_prices_are_those_of_the_drafts() -> None:
 def test_state_gas_is_under_no_cap_of_a_transaction_but_under_the_blocks(sqlite_url: str) -> None:
     """EIP-8037: 900 new accounts fit in fewer transactions, if a block takes their state gas."""
     with HISTORIES["many_new_accounts"](sqlite_url) as ledger:
-        small, large = plan(ledger), plan(ledger, block_gas=200_000_000)
+        small, large = plan(ledger), plan(ledger, limits=Limits(block_gas=200_000_000))
     assert max(run.gas_needed for run in large.planned.runs) > 60_000_000
     for made in (small, large):
         for run in made.planned.runs:
             assert run.gas_needed - run.state_gas <= 2**24
-            assert run.gas_needed <= made.block_gas
+            assert run.gas_needed <= made.limits.block_gas
     assert small.planned.replay.transactions > large.planned.replay.transactions
     assert small.planned.replay.blocks > large.planned.replay.blocks
 
@@ -415,27 +391,29 @@ def test_what_fits_in_a_sealed_batch_fits_in_a_transaction() -> None:
     needed = replay_work(make_run(_HASH, _HASH, whole, start(_HASH)), whole).price(TODAY).needed
     assert 14_500_000 < needed <= MAX_GAS < 2**24
     assert list(cut(whole)) == [len(whole)]
-    assert sum(cut(whole, RuleLimits(Limits(), PLANNED, 60_000_000))) == len(whole)
+    assert sum(cut(whole, Limits(rules=PLANNED))) == len(whole)
 
 
 def test_a_settlement_fits_in_a_block_by_the_rules_to_come() -> None:
     """Of 580 new balances, which today's cap allows, the state gas alone would fill a block."""
-    books, deferral, at = _Books(0), PlannedDeferral(Limits()), start(_HASH)
+    now, later = Limits(), Limits(rules=PLANNED)
+    books, at = _Books(0), start(_HASH)
+    both = [PlannedDeferral(now), PlannedDeferral(later)]
     for number in range(1_500):
         books.add(0, 1 + number, 7)
     for first in range(0, 1_500, 500):
         run = make_run(_HASH, _HASH, books.entries[first : first + 500], at)
-        deferral.take([run])
+        for deferral in both:
+            deferral.take([run])
         at = run.after
-    limits = RuleLimits(Limits(), PLANNED, 60_000_000)
-    today, planned = list(deferral.calls()), list(deferral.calls(limits))
+    today, planned = (list(deferral.calls()) for deferral in both)
     assert (len(today), len(planned)) == (1 + 3 + 3, 1 + 3 + 3)
     assert max(call.work.price(PLANNED).needed for call in today) > 60_000_000
     for call in planned:
         gas = call.work.price(PLANNED)
         assert gas.needed <= 60_000_000
         assert gas.capped <= 2**24
-    assert deferral.gas == sum(call.work.price(TODAY).used for call in today)
+    assert both[0].gas == sum(call.work.price(TODAY).used for call in today)
 
 
 # --- sums ---
@@ -471,17 +449,11 @@ def test_a_plan_says_how_far_it_is(database_url: str) -> None:
     assert len(steps) == made.batches
 
 
-@pytest.mark.parametrize("block_gas", [249_999, 0, -1, 6e7, "60000000", True])
-def test_a_block_that_no_entry_fits_in_is_refused(book: Ledger, block_gas: object) -> None:
-    with pytest.raises(FieldError, match="block_gas: must be an int of at least 250,000"):
-        plan(book, block_gas=block_gas)  # type: ignore[arg-type]  # what is refused
-
-
 def test_a_small_block_limits_its_transactions(sqlite_url: str) -> None:
     with HISTORIES["tiny_batches"](sqlite_url) as ledger:
         whole = plan(ledger)
     with HISTORIES["mixed"](sqlite_url + "2") as ledger:
-        made = plan(ledger, block_gas=1_000_000)
+        made = plan(ledger, limits=Limits(block_gas=1_000_000))
     assert whole.today.replay.blocks == 1
     assert all(run.gas_needed <= 1_000_000 for run in (*made.today.runs, *made.planned.runs))
     assert made.today.replay.transactions > made.batches

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +32,11 @@ def test_the_table_says_what_a_replay_takes(stocked: Shell) -> None:
     gas = today["replay"]["gas"]
     assert re.search(rf"^  gas +{gas:,} +[\d,]+$", table, re.MULTILINE)
     assert re.search(rf"^    an entry +{-(-gas // 2):,} +[\d,]+$", table, re.MULTILINE)
+    assert table.count("\n    an entry") == 10, "of five figures, of the replay and of the others"
+    for name, place in (("transactions", 0), ("calldata bytes", 1), ("blocks they fill", 3)):
+        each = today["replay"][f"{name.split(' they')[0].replace(' ', '_')}_an_entry"]
+        below = re.findall(r"^    an entry +([\d.,]+) +[\d.,]+$", table, re.MULTILINE)
+        assert below[place] == each, name
     assert "2 entries are in no seal yet: planned as if sealed now" in lines
     assert lines[-1].startswith("EIP-7976/8037: as drafted, with EIP 2780, ")
     stocked.run("seal")
@@ -47,6 +53,9 @@ def test_costs_are_exact(stocked: Shell) -> None:
         for part in (*parts, rules["alone"]):
             assert part["cost_wei"] == str(part["gas"] * price)
         assert rules["cost_wei"] == str(sum(part["gas"] for part in parts) * price)
+        for part in (rules["replay"], rules["alone"]):
+            for name in ("transactions", "calldata_bytes", "blocks"):
+                assert Fraction(part[f"{name}_an_entry"]) == Fraction(part[name], 2)
         share = -(-rules["replay"]["gas"] * price // 2)
         assert rules["replay"]["cost_wei_an_entry"] == str(share)
         assert sum(run["gas"] for run in rules["runs"]) == rules["replay"]["gas"]
@@ -80,14 +89,33 @@ def test_an_export_is_planned_without_a_database(stocked: Shell, folder: Path) -
     assert not (folder / "none.db").exists()
 
 
+def test_one_ledger_is_planned_not_two(stocked: Shell, folder: Path) -> None:
+    """A database that somebody wrote is not passed over; one of the environment stands for all."""
+    stocked.run("seal")
+    stocked.run("export", folder / "x")
+    both = ("--export", folder / "x", "--database", stocked.database)
+    said = stocked.fails(*PLAN, "1", *both)
+    assert "--export and --database name two ledgers: give one of them" in said
+
+
+def test_what_an_entry_takes_is_exact_to_the_millionth(shell: Shell) -> None:
+    with new_ledger(shell.database) as ledger:
+        open_accounts(ledger, 6, 5)
+        ledger.transfer("a1", "a2", 1)
+    replay = shell.json(*PLAN, "1", "--max-logs", "4")["rules"][0]["replay"]
+    assert (replay["transactions"], replay["transactions_an_entry"]) == (2, "0.285714")
+    each = round(Fraction(replay["calldata_bytes"], 7) * 10**6)
+    assert replay["calldata_bytes_an_entry"] == f"{each // 10**6}.{each % 10**6:06}"
+
+
 def test_limits_cut_the_runs(stocked: Shell) -> None:
     stocked.run("seal")
     whole, cut = stocked.json(*PLAN, "1"), stocked.json(*PLAN, "1", "--max-logs", "1")
     assert [len(made["rules"][0]["runs"]) for made in (whole, cut)] == [1, 2]
     assert (whole["batches"], cut["batches"], cut["max_logs"]) == (1, 1, 1)
-    limits = ("--gas-cap", "400000", "--max-bytes", "2048", "--block-gas", "500000")
+    limits = ("--gas-cap", "400000", "--max-bytes", "2048", "--block-gas", "5000000")
     made = stocked.json(*PLAN, "1", *limits)
-    assert (made["gas_cap"], made["max_bytes"], made["block_gas"]) == (400_000, 2_048, 500_000)
+    assert (made["gas_cap"], made["max_bytes"], made["block_gas"]) == (400_000, 2_048, 5_000_000)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +129,7 @@ def test_limits_cut_the_runs(stocked: Shell) -> None:
         (["--gas-price", "1", "--gas-cap", "20000000"], "250000<=x<=16777216"),
         (["--gas-price", "1", "--max-logs", "0"], "1<=x<=4000"),
         (["--gas-price", "1", "--max-bytes", "131073"], "1024<=x<=131072"),
-        (["--gas-price", "1", "--block-gas", "249999"], "x>=250000"),
+        (["--gas-price", "1", "--block-gas", "999999"], "x>=1000000"),
     ],
 )
 def test_what_cannot_be_planned_is_refused(
