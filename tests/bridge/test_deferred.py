@@ -258,17 +258,17 @@ def test_killed_between_any_two_steps(
 
 
 def test_killed_while_it_settles(
-    long: Ledger, sqlite_url: str, chain: Chain, signer: Signer, executioner: Executioner
+    long: Ledger, sqlite_url: str, any_chain: Chain, signer: Signer, executioner: Executioner
 ) -> None:
-    deploy(long, chain, signer)
+    deploy(long, any_chain, signer)
     with pytest.raises(Stopped):
-        replay(long, chain, signer, progress=stop_at(7))
+        replay(long, any_chain, signer, progress=stop_at(7))
     for step in ("signed", "stored"):
-        assert executioner.run(sqlite_url, chain.name, step, 1) == -signal.SIGKILL
-        assert token_of(long, chain).deferring
-    replay(long, chain, signer, patience=QUICK)
-    assert events(long, chain) == (1, 1)
-    check_exact(long, chain, signer)
+        assert executioner.run(sqlite_url, any_chain.name, step, 1) == -signal.SIGKILL
+        assert token_of(long, any_chain).deferring
+    replay(long, any_chain, signer, patience=QUICK)
+    assert events(long, any_chain) == (1, 1)
+    check_exact(long, any_chain, signer)
 
 
 @pytest.mark.parametrize("depth", [1, 7, 8])
@@ -282,6 +282,26 @@ def test_blocks_that_are_taken_back_come_again(
         assert not token_of(long, chain).deferring
         chain.request("anvil_reorg", depth, [])
         assert token_of(long, chain).deferring == (depth < 8)
+        replay(long, chain, signer, patience=QUICK)
+        assert events(long, chain) == (1, 1)
+        check_exact(long, chain, signer)
+
+
+def test_blocks_taken_back_where_nothing_reorganises(
+    long: Ledger, hardhat: Node, signer: Signer
+) -> None:
+    """Hardhat goes back to a snapshot: the settlement and most of the batches are gone."""
+    with Chain.connect(hardhat.url) as chain:
+        deploy(long, chain, signer)
+        with pytest.raises(Stopped):
+            replay(long, chain, signer, progress=stop_at(2))
+        before = token_of(long, chain)
+        snapshot = chain.request("evm_snapshot")
+        replay(long, chain, signer)
+        assert not token_of(long, chain).deferring
+        assert chain.request("evm_revert", snapshot)
+        assert token_of(long, chain) == before
+        assert before.deferring
         replay(long, chain, signer, patience=QUICK)
         assert events(long, chain) == (1, 1)
         check_exact(long, chain, signer)

@@ -70,14 +70,15 @@ def test_a_chain_accepts_the_calldata_as_it_is(
         assert verify(ledger, chain).agree
 
 
-def test_it_is_what_replay_sends(book: Ledger, chain: Chain, signer: Signer) -> None:
-    deploy(book, chain, signer)
+def test_it_is_what_replay_sends(book: Ledger, any_chain: Chain, signer: Signer) -> None:
+    deploy(book, any_chain, signer)
     expected: dict[str, list[str]] = {}
     for batch in export_ledger_for_chain(book, None, LOCAL):
         expected.setdefault(batch.symbol, []).append("0x" + batch.calldata.hex())
-    for asset in replay(book, chain, signer).assets:
+    for asset in replay(book, any_chain, signer).assets:
         found = [
-            chain.request("eth_getTransactionByHash", str(hash_)) for hash_ in asset.transactions
+            any_chain.request("eth_getTransactionByHash", str(hash_))
+            for hash_ in asset.transactions
         ]
         assert [transaction["input"] for transaction in found] == expected[asset.symbol]
 

@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 
 
 def test_a_copy_waits_for_what_others_sent(
-    book: Ledger, exported: Path, chain: Chain, signer: Signer, tmp_path: Path
+    book: Ledger, exported: Path, any_chain: Chain, signer: Signer, tmp_path: Path
 ) -> None:
     """Its outbox is empty, and all the same the batches must be as deep as it was asked."""
-    deploy(book, chain, signer)
-    replay(book, chain, signer)
+    deploy(book, any_chain, signer)
+    replay(book, any_chain, signer)
     with import_ledger(exported, f"sqlite:///{tmp_path}/copy.db") as copy:
         hasty = Patience(give_up_after=0.2)
         with pytest.raises(TransactionError, match="is not 5 blocks deep yet"):
-            replay(copy, chain, signer, patience=hasty, confirmed=Confirmed(5))
-        assert replay(copy, chain, signer).batches == 0
+            replay(copy, any_chain, signer, patience=hasty, confirmed=Confirmed(5))
+        assert replay(copy, any_chain, signer).batches == 0
 
 
 def test_what_was_never_sealed_is_said(chain: Chain, signer: Signer, sqlite_url: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 import rlp  # type: ignore[import-untyped]  # it has no types
@@ -28,7 +28,7 @@ from tests.bridge.histories import small_ledger
 from tests.bridge.test_deferred import NAMES, Stopped, new_ledger, stop_at
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from bridge.keys import Signer
     from tests.conftest import StartNode
@@ -67,6 +67,36 @@ def test_proven_state_is_what_calls_return(
             found = list(state.balances(token.address, holders))
             assert found == list(read_balances(any_chain, token.address, holders, at))
             assert found[-1] == 0 < max(found)
+
+
+LIES: Final[dict[str, Callable[[Any], object]]] = {
+    "another balance": lambda found: found["storageProof"][0].update(value="0x7"),
+    "no proof of it": lambda found: found["storageProof"][0].update(proof=[]),
+    "another account": lambda found: found.update(address=str(NOBODY)),
+    "another account's proof": lambda found: found["accountProof"].pop(),
+}
+
+
+def test_a_lie_about_a_balance_is_named(
+    book: Ledger, hostile: RpcProxy, node: Node, signer: Signer
+) -> None:
+    with Chain.connect(node.url) as chain, Chain.connect(hostile.url) as shaky:
+        deploy(book, chain, signer)
+        replay(book, chain, signer)
+        token = read_token(chain, book.identity, book.asset("GOLD"), chain.block()).address
+        state = ProvenState(shaky, chain.block())
+        alice = [book.account("alice").address]
+        assert list(state.balances(token, alice)) == [990]
+        for lie in LIES.values():
+
+            def lies(request: Json, forward: Forward, lie: Any = lie) -> Json:  # noqa: ANN401 (a table's function)
+                answer = forward(request)
+                lie(answer["result"])
+                return answer
+
+            hostile.behave = lies
+            with pytest.raises(ContradictionError, match=f"of {token} in block"):
+                list(state.balances(token, alice))
 
 
 def test_a_balance_that_was_spent_is_proven_to_be_zero(

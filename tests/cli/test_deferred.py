@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def deferring(shell: Shell, anvil: Node) -> Shell:
+def deferring(shell: Shell, node: Node) -> Shell:
     """Return a shell with a ledger whose token can defer, two batches, and its contracts."""
-    shell.environment["EVM_LEDGER_RPC"] = anvil.url
+    shell.environment["EVM_LEDGER_RPC"] = node.url
     shell.run("init", "--symbol", "SCI", "--token-version", "LedgerTokenDeferred/1")
     for name in ("alice", "bob"):
         shell.run("account", "create", name)
