@@ -16,6 +16,7 @@ from bridge.authorisations import (
 )
 from bridge.balance_files import BalanceTable, parse_balances
 from bridge.batches import Limits
+from bridge.bound import Bridge
 from bridge.chain import Chain
 from bridge.chain_state import StateDifference, StateImport, import_chain_state
 from bridge.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
@@ -136,6 +137,7 @@ __all__ = [
     "BalanceProof",
     "BalanceTable",
     "BalanceTree",
+    "Bridge",
     "BridgeError",
     "Chain",
     "ChainBatch",

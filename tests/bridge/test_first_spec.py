@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -9,6 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 from eth_utils.address import to_checksum_address
 
+import bridge as evm_bridge
+from bridge import Bridge
+from bridge.compatibility import ledger_chain_compatibility_report
 from bridge.deploy import deploy
 from bridge.errors import UnsupportedChainError
 from bridge.export import export
@@ -20,6 +24,7 @@ from ledger import CorruptError, FieldError, Hash32, Ledger, NotFoundError
 from ledger.model import Address
 from ledger.times import moment_of
 from tests.bridge.histories import LEDGER_ID, PEPPER, REAL_ADDRESS, small_ledger
+from tests.bridge.planning import new_ledger
 from tests.ledger.support import attacker, unchanged
 
 if TYPE_CHECKING:
@@ -39,6 +44,49 @@ def test_the_address_of_an_account(book: Ledger) -> None:
     assert str(account_address(book, REAL_ADDRESS)).lower() == REAL_ADDRESS
     with pytest.raises(NotFoundError):
         account_address(book, "nobody")
+
+
+def test_the_calls_as_the_first_specification_writes_them(sqlite_url: str) -> None:
+    """Word for word; what they return is what the functions with a ledger return."""
+    with new_ledger(sqlite_url) as ledger:
+        for account_id in ("alice", "bob"):
+            ledger.create_account(account_id, 5)
+            ledger.seal()
+        bridge, since, chain = Bridge(ledger), 2, LOCAL
+        state, source_chain = {REAL_ADDRESS: 7}, 1
+        address = bridge.account_address("alice")
+        batches = list(bridge.export_ledger_for_chain(since, chain))
+        would = bridge.import_chain_state(state, source_chain, dry_run=True)
+        report = bridge.ledger_chain_compatibility_report()
+        assert address == account_address(ledger, "alice")
+        assert [len(batch.entries) for batch in batches] == [1]
+        assert batches == list(export_ledger_for_chain(ledger, since, chain))
+        assert list(bridge.export_ledger_for_chain()) == list(export_ledger_for_chain(ledger))
+        assert report == ledger_chain_compatibility_report(ledger)
+        assert (would.dry_run, would.minted) == (True, 7)
+        assert bridge.import_chain_state(state, source_chain).dry_run
+        assert ledger.get_total_supply() == 10
+        bridge.import_chain_state(state, source_chain, dry_run=False)
+        assert ledger.get_total_supply() == 17
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("account_address", ["account_id"]),
+        ("export_ledger_for_chain", ["since", "chain"]),
+        ("import_chain_state", ["state", "source_chain", "dry_run"]),
+        ("ledger_chain_compatibility_report", []),
+    ],
+)
+def test_names_and_order_are_the_first_specifications(name: str, arguments: list[str]) -> None:
+    """And a function differs from the method by its ledger alone."""
+    method = inspect.signature(getattr(Bridge, name)).parameters
+    function = inspect.signature(getattr(evm_bridge, name)).parameters
+    placed = [it.name for it in method.values() if it.kind is not it.KEYWORD_ONLY]
+    assert placed == ["self", *arguments]
+    assert list(function) == ["ledger", *list(method)[1:]]
+    assert [it.default for it in function.values()] == [it.default for it in method.values()]
 
 
 def test_a_chain_accepts_the_calldata_as_it_is(
