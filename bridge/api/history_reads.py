@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Query
 
 from bridge.api.cursors import read_cursor, write_cursor
 from bridge.api.guards import Api, Caller, Reader
-from bridge.api.onchain import reached, replays
+from bridge.api.onchain import reached
 from bridge.api.problems import Problem, problems
 from bridge.api.reads import AccountQuery, CursorText, HashPath, Limit, SymbolQuery, token_of
 from bridge.api.shapes import (
@@ -147,8 +147,8 @@ def read_chain(api: Api, _: Reader) -> dict[str, Any]:
                 "token": token_of(ledger, asset),
                 "entries": ledger.head(asset.symbol).seq,
                 "chains": [
-                    {"chain_id": chain, "replayed": last, "state": state}
-                    for chain, (last, state) in reached(replays(ledger, asset)).items()
+                    {"chain_id": chain, "replayed": it.last_seq, "state": it.state}
+                    for chain, it in reached(ledger, asset).items()
                 ],
             }
             for asset in ledger.assets()

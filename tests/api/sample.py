@@ -22,6 +22,13 @@ HOSTILE = (
     "&lt;b&gt; \u202eevil\u202c",
 )
 """What must come out of a page as it went in: text."""
+EVIL = " ".join(HOSTILE)
+"""All of them in one."""
+ODD_IDS = (
+    ".", "..", "...", "a/../b", "../accounts", "/", "//example.org", "%2e%2e", "a%2Fb", "?id=b#c",
+    "a&b=c", "+ +", " ", "~", "\\", "Ünï/çødé", "名前", "😀", "x" * 255,
+)  # fmt: skip
+"""Ids that are hard to name in a path."""
 
 
 def clock(seed: int) -> Callable[[], int]:
@@ -107,7 +114,7 @@ def _replayed(ledger: Ledger) -> None:
 def hostile_ledger(url: str) -> Ledger:
     """Make a ledger in which every text that somebody may give is hostile."""
     ledger = Ledger.create(url, clock=clock(3))
-    for number, text in enumerate(HOSTILE):
+    for number, text in enumerate((*HOSTILE, EVIL)):
         ledger.create_asset(text[:64], text, 18)
         ledger.create_account(text, 1_000 * TOKEN, asset=text[:64])
         ledger.create_account(f"to {text}", 0, asset=text[:64])
@@ -122,6 +129,18 @@ def hostile_ledger(url: str) -> Ledger:
             memo=f"{text}\r\nand \r more\n",
             idempotency_key=f"{text}{number}",
         )
-        ledger.hold(text, TOKEN, f"to {text}", asset=text[:64], reason=text, memo=text)
+        ledger.hold(
+            text,
+            TOKEN,
+            f"to {text}",
+            asset=text[:64],
+            reason=text,
+            reference_type=text,
+            reference_id=text,
+            memo=text,
+            idempotency_key=f"hold {text}{number}",
+        )
+    for account_id in ODD_IDS:
+        ledger.create_account(account_id, 0)
     ledger.seal()
     return ledger

@@ -17,8 +17,10 @@ from tests.support.chromium import launch
 FOLDER: Final = Path(__file__).parents[2] / "docs" / "explorer"
 SCREENS: Final = {"desktop": (1280, 900), "phone": (390, 844)}
 SCHEMES: Final = ("light", "dark")
-LEFT_OUT: Final = {"nothing-found", "missing"}
-"""Pages with little to see."""
+LEFT_OUT: Final = {"lost"}
+"""Looks as what is missing does."""
+TALLEST: Final = 1_400
+"""Pixels of a page that its picture has."""
 
 
 def picture(name: str, screen: str, scheme: str) -> Path:
@@ -46,11 +48,13 @@ def main() -> None:
                     page.goto(server.url + path)
                     if name == "entry":
                         page.get_by_role("button", name="Recompute").click()
+                    tall = page.evaluate("document.documentElement.scrollHeight")
                     page.screenshot(
                         path=picture(name, screen, scheme),
                         type="jpeg",
-                        quality=70,
-                        full_page=screen == "desktop",
+                        quality=48,
+                        full_page=True,
+                        clip={"x": 0, "y": 0, "width": width, "height": min(tall, TALLEST)},
                     )
                 context.close()
         browser.close()
