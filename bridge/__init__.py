@@ -57,6 +57,7 @@ from bridge.errors import (
     Obstacle,
     ObstacleKind,
     OperatorError,
+    OutboxFileError,
     ProofError,
     ReorganisedError,
     RevertedError,
@@ -96,7 +97,8 @@ from bridge.live_operators import (
 )
 from bridge.locate import first_difference
 from bridge.manifest import Manifest, read_manifest
-from bridge.outbox import Attempt, Outbox, Subject
+from bridge.outbox import Attempt, Outbox, Store, Subject
+from bridge.outbox_file import OutboxFile
 from bridge.patience import Patience
 from bridge.plan import AssetPlan, Forecast, Plan, PlannedRun, PlanTotal, plan
 from bridge.plan_rules import GasRules
@@ -193,6 +195,8 @@ __all__ = [
     "OperatorError",
     "OperatorState",
     "Outbox",
+    "OutboxFile",
+    "OutboxFileError",
     "Patience",
     "Plan",
     "PlanTotal",
@@ -218,6 +222,7 @@ __all__ = [
     "StateDifference",
     "StateImport",
     "StatedSeal",
+    "Store",
     "Subject",
     "TargetExistsError",
     "TransactionError",

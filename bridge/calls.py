@@ -6,25 +6,22 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from bridge.artifacts import artifact
+from bridge.chain import is_revert
 from bridge.codec import decode_result, encode_call
-from bridge.errors import (
-    FailedTransactionError,
-    ForeignContractError,
-    RevertedError,
-    RpcError,
-)
+from bridge.errors import ForeignContractError, RevertedError, RpcError
+from bridge.outbox import DONE, Subject
+from bridge.raw import read_raw
 from ledger.hashing import keccak_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from bridge.chain import Block, Chain, TransactionReceipt
-    from bridge.keys import TransactionSigner
-    from bridge.outbox import Subject
     from bridge.sending import Sender
     from ledger.model import Address
 
 _SELECTOR: Final = 4
+_NO_SUBJECT: Final = Subject()
 _OURS: Final = ("LedgerToken", "LedgerTokenDeferred", "AccountFactory", "LedgerAccount")
 
 
@@ -37,34 +34,43 @@ def ask(
 
 
 def transact(
-    chain: Chain, signer: TransactionSigner, contract: Address, data: bytes, what: str
+    sender: Sender,
+    contract: Address,
+    data: bytes,
+    what: str,
+    *,
+    purpose: str,
+    subject: Subject = _NO_SUBJECT,
 ) -> TransactionReceipt:
     """Ask whether the contract would do it, then send it and wait until it is mined.
 
+    What is signed is stored before it is broadcast; `purpose` and `subject` are for the outbox.
+
     Raises:
-        RevertedError: it would not; nothing was sent.
-        FailedTransactionError: the transaction was mined and failed.
-        TransactionError: it is not mined in time, and still may be.
-        ChainError: the node does not do its part.
-    """
-    gas = rehearse(chain, signer.address, contract, data, what)
-    signed = chain.transact(signer, contract, data, gas=gas + gas // 8)
-    chain.send(signed)
-    receipt = chain.wait(signed.hash)
-    if not receipt.succeeded:
-        raise FailedTransactionError(f"{what}: transaction {signed.hash} was mined and failed")
-    return receipt
-
-
-def transact_stored(
-    sender: Sender, contract: Address, data: bytes, what: str, *, purpose: str, subject: Subject
-) -> TransactionReceipt:
-    """Do the same for a key of the ledger's operator: what is signed is stored before it is sent.
-
-    `purpose` and `subject` are for the outbox. Raises as `Sender.send`, and RevertedError.
+        RevertedError: it would not, or not any more; nothing is under way.
+        As `Sender.send`.
     """
     rehearse(sender.chain, sender.address, contract, data, what)
-    return sender.send(purpose, contract, data, subject=subject)
+    try:
+        return sender.send(purpose, contract, data, subject=subject)
+    except RpcError as error:
+        if not is_revert(error):
+            raise
+        raise _reverted(error, what) from error
+
+
+def stored(
+    sender: Sender, contract: Address, data: bytes, *, purpose: str
+) -> Iterator[TransactionReceipt]:
+    """Yield the receipt of each transaction in the outbox that asked for just this and did it.
+
+    Whose key signed it does not matter. Settle first (`Sender.settle`).
+    """
+    for attempt in sender.outbox.attempts(purpose=purpose, statuses=DONE):
+        if read_raw(attempt.signed.raw)[0][:2] == (contract, data):
+            receipt = sender.chain.receipt(attempt.signed.hash)
+            if receipt is not None and receipt.succeeded:
+                yield receipt
 
 
 def rehearse(chain: Chain, sender: Address, contract: Address, data: bytes, what: str) -> int:
@@ -77,8 +83,13 @@ def rehearse(chain: Chain, sender: Address, contract: Address, data: bytes, what
         chain.call(contract, data, sender=sender)
         return chain.estimate_gas(sender, contract, data)
     except RpcError as error:
-        name, why = _refusal(error)
-        raise RevertedError(f"{what}: the contract would refuse it: {why}", name) from error
+        raise _reverted(error, what) from error
+
+
+def _reverted(error: RpcError, what: str) -> RevertedError:
+    """Return the error that says why a contract would not do `what`."""
+    name, why = _refusal(error)
+    return RevertedError(f"{what}: the contract would refuse it: {why}", name)
 
 
 def _refusal(error: RpcError) -> tuple[str, str]:

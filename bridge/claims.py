@@ -11,11 +11,17 @@ from typing import TYPE_CHECKING, Final
 
 from bridge.artifacts import token_creation
 from bridge.authorisations import ClaimAuthorisation, is_signed_by_key
-from bridge.calls import ask, transact
+from bridge.calls import ask, stored, transact
 from bridge.chain import LOCAL_CHAIN_IDS
 from bridge.codec import encode_call
-from bridge.errors import AuthorisationError, ChainError
+from bridge.errors import (
+    AuthorisationError,
+    ChainError,
+    FailedTransactionError,
+    RevertedError,
+)
 from bridge.keys import TEST_ADDRESS, Signer
+from bridge.sending import Sender
 from bridge.tokens import read_balances, read_token_at
 from ledger.addresses import account_key, check_linkable
 from ledger.errors import FieldError
@@ -26,9 +32,14 @@ from ledger.model import AssetTerms, Hash32
 from ledger.results import Asset
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bridge.authorisations import Authorisation
     from bridge.chain import Block, Chain, TransactionReceipt
+    from bridge.fees import FeePolicy
     from bridge.keys import TransactionSigner
+    from bridge.outbox import Store
+    from bridge.patience import Patience
     from ledger import Account, Ledger
     from ledger.model import Address
 
@@ -36,6 +47,7 @@ CLAIMED: Final = Hash32(keccak_text("Claimed(address,address,address,bytes32,uin
 """topics[0] of the event of a claim."""
 
 _CLAIM: Final = "claim(bytes32,address,address,uint256,bytes)"
+_PURPOSE: Final = "claim"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +65,8 @@ class ClaimReport:
     transaction: Hash32
     block_number: int
     gas_used: int
+    was_claimed: bool = False
+    """Whether an earlier run had sent it already, and this one sent nothing."""
 
 
 # --- by the ledger's operator ---
@@ -198,20 +212,66 @@ def check_claim(chain: Chain, claim: ClaimAuthorisation) -> int:
     return balance
 
 
-def send_claim(chain: Chain, signer: TransactionSigner, claim: ClaimAuthorisation) -> ClaimReport:
+def send_claim(
+    store: Store,
+    chain: Chain,
+    signer: TransactionSigner,
+    claim: ClaimAuthorisation,
+    *,
+    fees: FeePolicy | None = None,
+    patience: Patience | None = None,
+    say: Callable[[str], None] | None = None,
+) -> ClaimReport:
     """Check the claim, send it, wait until it is mined, and report what it moved.
 
-    `signer` pays the gas and has no other part in it.
+    What is signed is in `store` before it is broadcast. So a run that was cut short is simply run
+    again: it goes on with what the first one signed, and reports what came of it.
+
+    Args:
+        store: a ledger, or an `OutboxFile` for who has none.
+        chain: where the token is.
+        signer: pays the gas, and has no other part in it.
+        claim: what the registrar allowed.
+        fees: how much may be paid for gas.
+        patience: how long the chain is waited for.
+        say: is told, in a sentence, what is being waited for.
 
     Raises:
         As `check_claim`, and:
-        RevertedError: the contract would refuse it all the same; nothing was sent.
+        RevertedError: the contract would refuse it all the same; nothing is under way.
+        BusyError: another process sends with this key from this store.
         TransactionError: it was mined and failed, or is not mined in time.
     """
-    check_claim(chain, claim)
+    check_chain(chain, claim)
     arguments = (claim.key, claim.registrar, claim.wallet, claim.deadline, claim.signature)
     data = encode_call(_CLAIM, *arguments)
-    receipt = transact(chain, signer, claim.token, data, f"the claim of {claim.account}")
+    with Sender(store, chain, signer, fees=fees, patience=patience, say=say) as sender:
+        sender.settle()
+        for receipt in stored(sender, claim.token, data, purpose=_PURPOSE):
+            if (amount := _claimed(claim, receipt)) is not None:
+                return _report(chain, claim, receipt, amount, was_claimed=True)
+        check_claim(chain, claim)
+        what = f"the claim of {claim.account}"
+        try:
+            receipt = transact(sender, claim.token, data, what, purpose=_PURPOSE)
+        except (RevertedError, FailedTransactionError):
+            check_claim(chain, claim)  # names what has changed meanwhile
+            raise
+    amount = _claimed(claim, receipt)
+    if amount is None:
+        raise ChainError(f"transaction {receipt.hash} was mined without a claim: look at it")
+    return _report(chain, claim, receipt, amount)
+
+
+def _report(
+    chain: Chain,
+    claim: ClaimAuthorisation,
+    receipt: TransactionReceipt,
+    amount: int,
+    *,
+    was_claimed: bool = False,
+) -> ClaimReport:
+    """Return what a claim moved."""
     return ClaimReport(
         chain_id=chain.chain_id,
         token=claim.token,
@@ -219,19 +279,17 @@ def send_claim(chain: Chain, signer: TransactionSigner, claim: ClaimAuthorisatio
         decimals=claim.asset.decimals,
         account=claim.account,
         wallet=claim.wallet,
-        amount=_claimed(claim, receipt),
+        amount=amount,
         transaction=receipt.hash,
         block_number=receipt.block_number,
         gas_used=receipt.gas_used,
+        was_claimed=was_claimed,
     )
 
 
 def check_place(chain: Chain, authorisation: Authorisation, at: Block) -> None:
     """Raise AuthorisationError unless it is for this chain, in time, and not deployed over."""
-    if authorisation.chain_id != chain.chain_id:
-        raise AuthorisationError(
-            "chain_id", f"is {authorisation.chain_id}, and {chain.name} serves {chain.chain_id}"
-        )
+    check_chain(chain, authorisation)
     if at.timestamp > authorisation.deadline:
         raise AuthorisationError(
             "deadline", f"{authorisation.deadline} has passed: the chain's time is {at.timestamp}"
@@ -241,6 +299,14 @@ def check_place(chain: Chain, authorisation: Authorisation, at: Block) -> None:
             "account",
             f"{authorisation.account} is deployed: its owner moves what it holds, and the "
             "registrar no longer has a part in it",
+        )
+
+
+def check_chain(chain: Chain, authorisation: Authorisation) -> None:
+    """Raise AuthorisationError unless it is for this chain."""
+    if authorisation.chain_id != chain.chain_id:
+        raise AuthorisationError(
+            "chain_id", f"is {authorisation.chain_id}, and {chain.name} serves {chain.chain_id}"
         )
 
 
@@ -284,9 +350,9 @@ def _asset(claim: ClaimAuthorisation) -> Asset:
     )
 
 
-def _claimed(claim: ClaimAuthorisation, receipt: TransactionReceipt) -> int:
-    """Return the amount in the event of the claim."""
+def _claimed(claim: ClaimAuthorisation, receipt: TransactionReceipt) -> int | None:
+    """Return the amount in the event of the claim; None where there is none."""
     for log in receipt.logs:
         if log.address == claim.token and log.topics[:1] == (CLAIMED,):
             return int.from_bytes(log.data[32:64], "big")
-    raise ChainError(f"transaction {receipt.hash} was mined without a claim: look at it yourself")
+    return None

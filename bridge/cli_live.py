@@ -91,9 +91,12 @@ def chain_finalize(
     """Make a token live: from then on a plain ERC-20, and nobody replays to it any more.
 
     IRREVOCABLE. It is refused, with every reason, while a hold is pending, an account frozen, an
-    entry not sealed, not replayed or not final on the chain, while ledger and chain differ, or an
-    operator's change is half done. The asset is closed in the ledger: nothing is posted to it any
-    more. On a local test chain it is a rehearsal, and the ledger goes on.
+    entry not sealed, not replayed or not final on the chain, while ledger and chain differ, an
+    operator's change is half done, or the key of a registrar lies in this database. The asset is
+    closed in the ledger: nothing is posted to it any more.
+
+    On chains 31337 and 1337, which are nothing but tests, it is a rehearsal: the asset is NOT
+    closed, the ledger goes on, and neither finality nor registrars are asked about.
 
     Run it again after an interruption: a token that is live already is reported.
     """
@@ -150,7 +153,14 @@ def _what_will_be(asset: Asset, planned: Finalization) -> list[str]:
         f"  its operator, {planned.operator}, would lose every power",
         "  its journal in the ledger would end (on a local test chain it goes on)",
         "  what is held at derived addresses would be its registrars' to have claimed",
+        *(_OWN_REGISTRAR if planned.own_registrar else ()),
     ]
+
+
+_OWN_REGISTRAR = (
+    "  which for some is the ledger's own key: whoever reads this database could claim them;",
+    "  while it mirrors, their owners' accounts can be deployed, or what they hold moved elsewhere",
+)
 
 
 def _confirm(asset: Asset, planned: Finalization) -> None:

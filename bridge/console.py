@@ -133,8 +133,10 @@ def rules_option(command: Callable[..., R]) -> Callable[..., R]:
 
 
 @contextmanager
-def connected(rpc: str, chain_id: int | None, *, keyless: bool = False) -> Iterator[Chain]:
-    """Give a connection to the node; without a key, to a local test chain only.
+def connected(
+    rpc: str, chain_id: int | None, *, keyless: bool = False, whose: str = "the operator's"
+) -> Iterator[Chain]:
+    """Give a connection to the node; without a key (`whose`?), to a local test chain only.
 
     Raises:
         KeyFileError: the test key would sign on a chain that is worth something.
@@ -143,7 +145,7 @@ def connected(rpc: str, chain_id: int | None, *, keyless: bool = False) -> Itera
     with Chain.connect(rpc, expected_chain_id=chain_id) as chain:
         if keyless and not chain.is_local_test:
             raise KeyFileError(
-                f"chain {chain.chain_id} is no local test chain: give the operator's --keystore "
+                f"chain {chain.chain_id} is no local test chain: give {whose} --keystore "
                 "or --remote-signer"
             )
         yield chain

@@ -7,7 +7,7 @@ deploys, or how often: what is there already is compared and left alone.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from bridge.artifacts import Creation, factory_creation, token_creation
 from bridge.batches import ETHEREUM
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from bridge.patience import Patience
     from ledger import Asset, Ledger
     from ledger.model import Address
+
+_BEGIN_ANEW: Final = "Create the ledger with --registrar, or say --allow-own-registrar"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ def deploy(
         ledger, chain, signer, fees=fees, patience=patience, gas_cap=most, say=say
     ) as sender:
         sender.settle()
-        ensure_deployment_proxy(chain, signer)
+        ensure_deployment_proxy(sender)
         factory = _create(sender, "AccountFactory", factory_creation(), Subject())
         _check_code(chain, factory, factory_creation())
         tokens: list[Deployment] = []
@@ -152,8 +154,11 @@ def _check_nobody_there(ledger: Ledger, asset: Asset, token: Address) -> None:
             )
 
 
-def check_custody(ledger: Ledger, *, allow_own: bool) -> None:
-    """Raise CustodyError if others may have the key that may claim derived balances."""
+def check_custody(ledger: Ledger, *, allow_own: bool, advice: str = _BEGIN_ANEW) -> None:
+    """Raise CustodyError if others may have the key that may claim derived balances.
+
+    `advice` is what can be done about the ledger's own key.
+    """
     identity = ledger.identity
     is_doubtful = not allow_own and (identity.own_registrar or identity.pepper is None)
     for account in ledger.accounts():
@@ -172,8 +177,7 @@ def check_custody(ledger: Ledger, *, allow_own: bool) -> None:
                 )
             raise CustodyError(
                 f"account {account.account_id} and perhaps others have the ledger's own key as "
-                "registrar: whoever reads the database can claim their tokens. Create the ledger "
-                "with --registrar, or say --allow-own-registrar"
+                f"registrar: whoever reads the database can claim their tokens. {advice}"
             )
 
 

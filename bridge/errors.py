@@ -38,6 +38,10 @@ class KeyFileError(BridgeError):
     """A keystore file cannot be read, or its password is wrong."""
 
 
+class OutboxFileError(BridgeError):
+    """What is signed cannot be stored there, so nothing is sent: name another file."""
+
+
 class SignerError(BridgeError):
     """A remote signer does not answer, or not as it must, or refuses; nothing was broadcast."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from bridge.errors import (
     ChainError,
@@ -15,14 +15,15 @@ from bridge.errors import (
 )
 from bridge.fees import Fees, in_gwei
 from bridge.patience import Clock, Since
+from bridge.presigned import FUNDING, is_funded
 from bridge.raw import read_raw
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from bridge.chain import Chain, TransactionReceipt
     from bridge.fees import FeePolicy, Market
-    from bridge.keys import TransactionSigner
+    from bridge.keys import SignedTransaction, TransactionSigner
     from bridge.outbox import Attempt, Outbox, Subject
     from bridge.patience import Patience
     from bridge.raw import Call
@@ -79,8 +80,15 @@ class Hand:
         return None
 
     def is_stale(self, attempt: Attempt) -> bool:
-        """Tell whether a contract would refuse by now what `attempt` asks for."""
+        """Tell whether a contract would refuse by now what `attempt` asks for, or is not there.
+
+        Coin is given away for the deployment proxy only, and no contract says when enough is there.
+        """
+        if attempt.purpose == FUNDING:
+            return is_funded(self.chain)
         call, _ = read_raw(attempt.signed.raw)
+        if call.data and not self.chain.code(call.to, self.chain.block()):
+            return True
         return self.chain.would_revert(self.address, call.to, call.data)
 
     def offer(self, earlier: Sequence[Attempt], market: Market) -> Fees | None:
@@ -144,6 +152,43 @@ class Hand:
         )
         [stored] = (it for it in self.attempts(nonce) if it.signed.hash == signed.hash)
         return stored
+
+
+class Presigned(Hand):
+    """A hand that signs nothing: its transaction was signed elsewhere, and is sent as it is."""
+
+    __slots__ = ()
+
+    def is_stale(self, attempt: Attempt) -> bool:
+        """Return False: it is sent once in the life of a chain."""
+        del attempt
+        return False
+
+    def offer(self, earlier: Sequence[Attempt], market: Market) -> Fees | None:
+        """Return None: nobody can sign it again."""
+        del earlier, market
+        return None
+
+    def too_expensive(self, market: Market) -> str:
+        """Return why nothing more is offered."""
+        return (
+            f"the next block asks {in_gwei(market.price)} for gas, and what this transaction "
+            "offers is signed for ever"
+        )
+
+
+class Nobody:
+    """Who signed what cannot be signed again; a `TransactionSigner`."""
+
+    is_public = False
+
+    def __init__(self, address: Address) -> None:
+        """Stand for the sender at `address`."""
+        self.address = address
+
+    def sign(self, transaction: Mapping[str, Any]) -> SignedTransaction:
+        """Refuse. Raises RuntimeError."""
+        raise RuntimeError(f"nobody has the key of {self.address}: {transaction} is not signed")
 
 
 class Flight:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from bridge.calls import rehearse, transact_stored
+from bridge.calls import rehearse, transact
 from bridge.codec import encode_call
 from bridge.errors import (
     ChainError,
@@ -18,7 +18,7 @@ from bridge.errors import (
     NotFinalizableError,
     ReorganisedError,
 )
-from bridge.live_obstacles import DEFAULT_CHECKS, Checks, find_obstacles
+from bridge.live_obstacles import DEFAULT_CHECKS, Checks, find_obstacles, is_own_custody
 from bridge.outbox import OPEN, Subject
 from bridge.positions import locate
 from bridge.progress import ReportProgress, ignore
@@ -59,6 +59,8 @@ class Finalization:
     """In base units; it never changes again."""
     is_live: bool
     """Whether it is so already."""
+    own_registrar: bool
+    """Whether whoever reads the ledger's database may then claim derived balances."""
 
 
 Confirm: TypeAlias = "Callable[[Finalization], None]"
@@ -208,6 +210,7 @@ def _planned(ledger: Ledger, chain: Chain, token: Token) -> Finalization:
         history=at.history,
         total_supply=token.total_supply,
         is_live=token.live,
+        own_registrar=is_own_custody(ledger),
     )
 
 
@@ -235,7 +238,7 @@ def _send(ledger: Ledger, sender: Sender, planned: Finalization) -> FinalizeRepo
     symbol = planned.symbol
     subject = Subject(asset=ledger.asset(symbol).number, last_seq=planned.last_seq)
     what = f"finalizing {symbol}"
-    receipt = transact_stored(
+    receipt = transact(
         sender, planned.token, _call(planned), what, purpose=_PURPOSE, subject=subject
     )
     token = _token(ledger, sender.chain, symbol)

@@ -10,10 +10,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from bridge.authorisations import DeployAuthorisation
-from bridge.calls import ask, transact
-from bridge.claims import check_place, check_registrar_signed, derived_account
+from bridge.calls import ask, stored, transact
+from bridge.claims import check_chain, check_place, check_registrar_signed, derived_account
 from bridge.codec import encode_call
-from bridge.errors import AuthorisationError, ChainError, NoContractError
+from bridge.errors import (
+    AuthorisationError,
+    ChainError,
+    FailedTransactionError,
+    NoContractError,
+    RevertedError,
+)
+from bridge.raw import read_raw
+from bridge.sending import Sender
 from ledger.addresses import account_key, check_linkable
 from ledger.encoding import digest
 from ledger.errors import FieldError
@@ -23,10 +31,16 @@ from ledger.ids import claim_domain
 from ledger.model import Address, Hash32
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bridge.chain import Chain, TransactionReceipt
+    from bridge.fees import FeePolicy
     from bridge.keys import TransactionSigner
+    from bridge.outbox import Store
+    from bridge.patience import Patience
     from ledger import Ledger
 
+_PURPOSE: Final = "account"
 _DEPLOY: Final = "deploy(bytes32,bytes32,address,address,uint256,bytes)"
 _MESSAGE: Final = keccak_text("LedgerAccountMessage(bytes32 hash)")
 
@@ -41,6 +55,8 @@ class AccountReport:
     transaction: Hash32
     block_number: int
     gas_used: int
+    was_deployed: bool = False
+    """Whether an earlier run had sent it already, and this one sent nothing."""
 
 
 def prepare_account(
@@ -88,32 +104,64 @@ def check_account(chain: Chain, deployment: DeployAuthorisation) -> None:
 
 
 def deploy_account(
-    chain: Chain, signer: TransactionSigner, deployment: DeployAuthorisation
+    store: Store,
+    chain: Chain,
+    signer: TransactionSigner,
+    deployment: DeployAuthorisation,
+    *,
+    fees: FeePolicy | None = None,
+    patience: Patience | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> AccountReport:
     """Put an account's contract at its derived address, for the owner that is authorised.
 
-    `signer` pays the gas and has no other part in it.
+    `signer` pays the gas and has no other part in it. Arguments are those of `send_claim`, and so
+    is what happens to a run that was cut short: run it again.
 
     Raises:
         As `check_account`, and:
-        RevertedError: the factory would refuse it all the same; nothing was sent.
+        RevertedError: the factory would refuse it all the same; nothing is under way.
+        BusyError: another process sends with this key from this store.
         TransactionError: it was mined and failed, or is not mined in time.
     """
-    check_account(chain, deployment)
+    check_chain(chain, deployment)
     it = deployment
     arguments = (it.ledger_id, it.key, it.registrar, it.owner, it.deadline, it.signature)
-    what = f"the deployment of account {it.account}"
-    receipt = transact(chain, signer, FACTORY, encode_call(_DEPLOY, *arguments), what)
+    data = encode_call(_DEPLOY, *arguments)
+    with Sender(store, chain, signer, fees=fees, patience=patience, say=say) as sender:
+        sender.settle()
+        if chain.code(it.account, chain.block()):
+            for receipt in stored(sender, FACTORY, data, purpose=_PURPOSE):
+                return _report(chain, it, receipt, was_deployed=True)
+        check_account(chain, it)
+        what = f"the deployment of account {it.account}"
+        try:
+            receipt = transact(sender, FACTORY, data, what, purpose=_PURPOSE)
+        except (RevertedError, FailedTransactionError):
+            check_account(chain, it)  # names what has changed meanwhile
+            raise
     owner = read_owner(chain, it.account)
     if owner != it.owner:
         raise ChainError(f"account {it.account} belongs to {owner}, not to {it.owner}")
+    return _report(chain, it, receipt)
+
+
+def _report(
+    chain: Chain,
+    it: DeployAuthorisation,
+    receipt: TransactionReceipt,
+    *,
+    was_deployed: bool = False,
+) -> AccountReport:
+    """Return what was put on the chain."""
     return AccountReport(
         chain_id=chain.chain_id,
         account=it.account,
-        owner=owner,
+        owner=it.owner,
         transaction=receipt.hash,
         block_number=receipt.block_number,
         gas_used=receipt.gas_used,
+        was_deployed=was_deployed,
     )
 
 
@@ -126,22 +174,36 @@ def read_owner(chain: Chain, account: Address) -> Address:
 
 
 def execute(
+    store: Store,
     chain: Chain,
     owner: TransactionSigner,
     account: Address,
+    *,
     target: Address,
     data: bytes,
-    *,
     value: int = 0,
+    fees: FeePolicy | None = None,
+    patience: Patience | None = None,
 ) -> TransactionReceipt:
     """Have `account` call `target` with `data` and `value` wei of its own, as its owner wants.
 
+    If an earlier run signed the very same and was cut short before it knew the end, that is
+    finished, and not done again. What is known to be done is done again: nothing in an account's
+    contract says that twice would be wrong.
+
     Raises:
-        RevertedError: `owner` is not its owner, or the call would revert; nothing was sent.
+        RevertedError: `owner` is not its owner, or the call would revert; nothing is under way.
+        BusyError: another process sends with this key from this store.
         TransactionError: it was mined and failed, or is not mined in time.
     """
     call = encode_call("execute(address,uint256,bytes)", target, value, data)
-    return transact(chain, owner, account, call, f"what account {account} was to execute")
+    what = f"what account {account} was to execute"
+    with Sender(store, chain, owner, fees=fees, patience=patience) as sender:
+        for landed in sender.settle():
+            asked = read_raw(landed.attempt.signed.raw)[0]
+            if landed.receipt.succeeded and (asked.to, asked.data) == (account, call):
+                return landed.receipt
+        return transact(sender, account, call, what, purpose="execute")
 
 
 def message_digest(chain_id: int, account: Address, hash_: Hash32) -> Hash32:

@@ -36,6 +36,13 @@ class Checks:
 
 DEFAULT_CHECKS: Final = Checks()
 
+_STILL_POSSIBLE: Final = (
+    "Addresses cannot change any more. Before it is live, deploy their owners' contracts "
+    "(`evm-ledger chain account deploy`), or transfer what they hold to accounts at their owners' "
+    "own addresses, seal and replay; then say --allow-own-registrar"
+)
+"""What can be done about a registrar once the history is on the chain."""
+
 
 def find_obstacles(
     ledger: Ledger,
@@ -55,7 +62,7 @@ def find_obstacles(
     found = [*_in_the_ledger(ledger, asset), *_of_operators(chain, token, operator)]
     if not chain.is_local_test:
         try:
-            check_custody(ledger, allow_own=checks.allow_own_registrar)
+            check_custody(ledger, allow_own=checks.allow_own_registrar, advice=_STILL_POSSIBLE)
         except CustodyError as error:
             found.append(Obstacle(ObstacleKind.OWN_REGISTRAR, str(error)))
         if not checks.allow_unfinalized:
@@ -63,6 +70,14 @@ def find_obstacles(
     if not any(it.kind in {ObstacleKind.NOT_SEALED, ObstacleKind.NOTHING_THERE} for it in found):
         found += _disagreement(ledger, chain, token, checks.level, progress)
     return found
+
+
+def is_own_custody(ledger: Ledger) -> bool:
+    """Tell whether an account's registrar is the ledger's own key, which is in its database."""
+    identity = ledger.identity
+    return identity.own_registrar and any(
+        it.derived and it.registrar == identity.registrar for it in ledger.accounts()
+    )
 
 
 def _in_the_ledger(ledger: Ledger, asset: Asset) -> Iterator[Obstacle]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bridge.calls import ask, transact_stored
+from bridge.calls import ask, transact
 from bridge.codec import encode_call
 from bridge.errors import CustodyError, OperatorError
 from bridge.keys import PUBLIC_ADDRESSES
@@ -143,7 +143,7 @@ def _send(ledger: Ledger, sender: Sender, token: Token, data: bytes, what: str) 
     subject, full = Subject(asset=token.asset.number), f"{token.asset.symbol}: {what}"
     with sender:
         sender.settle()
-        transact_stored(sender, token.address, data, full, purpose="operator", subject=subject)
+        transact(sender, token.address, data, full, purpose="operator", subject=subject)
     return read_operator(ledger, sender.chain, token.asset.symbol)
 
 

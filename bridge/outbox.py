@@ -1,4 +1,4 @@
-"""Transactions that this ledger signed: each is saved before it is broadcast.
+"""Transactions that were signed here: each is saved before it is broadcast.
 
 So whatever happens in between, the next run knows what may be on its way. What is true is the
 chain's; the outbox says which transactions to ask about, and which nonces they share. All attempts
@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias
 
 from eth_utils.exceptions import ValidationError
 from sqlalchemy import (
@@ -33,11 +33,11 @@ from ledger.model import Address, Hash32
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from contextlib import AbstractContextManager
 
     from sqlalchemy import ColumnElement, Connection
 
     from bridge.chain import TransactionReceipt
-    from ledger import Ledger
 
 Status: TypeAlias = Literal[
     "signed", "sent", "mined", "safe", "finalized", "failed", "replaced", "dropped"
@@ -51,7 +51,9 @@ attempt at its nonce is in a block. dropped: given up; its nonce went elsewhere,
 
 OPEN: Final = ("signed", "sent")
 """May still be mined, as far as is known."""
-PLACED: Final = ("mined", "safe", "finalized", "failed")
+DONE: Final = ("mined", "safe", "finalized")
+"""Is in a block, and did what it was for."""
+PLACED: Final = (*DONE, "failed")
 """Is in a block."""
 
 # The schema itself is made by the migrations.
@@ -129,12 +131,22 @@ class Attempt:
         return (self.gas_used or 0) * (self.gas_price or 0)
 
 
+class Store(Protocol):
+    """Where what is signed is stored: a `Ledger`, or an `OutboxFile` for who has none."""
+
+    def connection(self) -> AbstractContextManager[Connection]:
+        """Give a connection whose transaction is on the disk when the block is over."""
+
+    def alone(self, name: str, what: str) -> AbstractContextManager[None]:
+        """Return a context in which no other process that uses this store is in `name`."""
+
+
 class Outbox:
     """What was signed for one chain."""
 
-    def __init__(self, ledger: Ledger, chain_id: int) -> None:
-        """Keep the outbox of `ledger` for the chain `chain_id`."""
-        self._ledger = ledger
+    def __init__(self, store: Store, chain_id: int) -> None:
+        """Keep what `store` has for the chain `chain_id`."""
+        self._store = store
         self._chain = str(chain_id)
 
     # --- reading ---
@@ -160,7 +172,7 @@ class Outbox:
         if purpose is not None:
             query = query.where(submissions.c.purpose == purpose)
         query = query.order_by(submissions.c.sender, submissions.c.nonce, submissions.c.id)
-        with self._ledger.connection() as connection:
+        with self._store.connection() as connection:
             self._adopt(connection)
             rows = connection.execute(query).all()
         return [_attempt(row) for row in rows]
@@ -170,7 +182,7 @@ class Outbox:
         query = select(func.max(submissions.c.nonce)).where(
             self._of(sender), submissions.c.status.in_(PLACED)
         )
-        with self._ledger.connection() as connection:
+        with self._store.connection() as connection:
             found: int | None = connection.execute(query).scalar()
         return found
 
@@ -190,7 +202,8 @@ class Outbox:
     ) -> None:
         """Save a signed transaction; call it before the first broadcast.
 
-        Where the chain went back, the same nonce gives the same transaction once more.
+        Where the chain went back, the same nonce gives the same transaction once more. The one that
+        makes the deployment proxy is the same on every chain: it belongs to the last one it is for.
         """
         now = _now()
         row = {
@@ -214,8 +227,13 @@ class Outbox:
             "replaces": replaces,
         }
         known = update(submissions).where(submissions.c.tx_hash == bytes(signed.hash))
-        again = {**_NOT_PLACED, "status": "signed", "updated_at": now}
-        with self._ledger.connection() as connection:
+        again = {
+            **_NOT_PLACED,
+            "chain_id": self._chain,
+            "status": "signed",
+            "updated_at": now,
+        }
+        with self._store.connection() as connection:
             if connection.execute(known.values(again)).rowcount == 0:
                 connection.execute(insert(submissions).values(row))
 
@@ -223,7 +241,7 @@ class Outbox:
         """Note what became of transactions that are in no block."""
         hashes = [bytes(transaction) for transaction in transactions]
         change = update(submissions).where(submissions.c.tx_hash.in_(hashes))
-        with self._ledger.connection() as connection:
+        with self._store.connection() as connection:
             connection.execute(
                 change.values({**_NOT_PLACED, "status": status, "updated_at": _now()})
             )
@@ -248,7 +266,7 @@ class Outbox:
             "updated_at": now,
         }
         others = self._of(sender) & (submissions.c.nonce == nonce) & ~here
-        with self._ledger.connection() as connection:
+        with self._store.connection() as connection:
             connection.execute(update(submissions).where(here).values(placed))
             connection.execute(
                 update(submissions)
@@ -260,13 +278,13 @@ class Outbox:
         """Note how safe the block of transactions is; it stays noted which block that is."""
         hashes = [bytes(transaction) for transaction in transactions]
         change = update(submissions).where(submissions.c.tx_hash.in_(hashes))
-        with self._ledger.connection() as connection:
+        with self._store.connection() as connection:
             connection.execute(change.values(status=status, updated_at=_now()))
 
     def take_back(self, sender: Address, nonces: Iterable[int]) -> None:
         """Note that no block has these nonces any more: each attempt at them may be mined again."""
         change = update(submissions).where(self._of(sender), submissions.c.nonce.in_(list(nonces)))
-        with self._ledger.connection() as connection:
+        with self._store.connection() as connection:
             connection.execute(
                 change.values({**_NOT_PLACED, "status": "sent", "updated_at": _now()})
             )

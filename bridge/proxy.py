@@ -1,55 +1,63 @@
 """The deterministic deployment proxy: on some chains from the start, elsewhere put there by us.
 
-Its address is the same on every chain, because the one transaction that makes it was signed by
-nobody: the signature was made up, and the sender follows from it.
+Its address is the same on every chain, because of the transaction that makes it
+(`bridge.presigned`).
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from bridge.errors import ChainError
+from bridge.errors import ChainError, FailedTransactionError, TransactionError
+from bridge.outbox import OPEN
+from bridge.presigned import (
+    FUNDING,
+    PROXY_CODE,
+    PROXY_FEES,
+    PROXY_FUNDS,
+    PROXY_GAS,
+    PROXY_SENDER,
+    PROXY_TRANSACTION,
+    is_funded,
+)
 from ledger.addresses import DEPLOYMENT_PROXY
-from ledger.model import Address, Hash32
 
 if TYPE_CHECKING:
-    from bridge.chain import Chain
-    from bridge.keys import TransactionSigner
+    from bridge.sending import Sender
 
-PROXY_CODE: Final = bytes.fromhex(
-    "7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe036016000816020823780"
-    "35828234f58015156039578182fd5b8082525050506014600cf3"
-)
-"""Runtime code of the deterministic deployment proxy: CREATE2 of salt (32 bytes) || code."""
-
-_PROXY_SENDER: Final = Address.parse("0x3fab184622dc19b6109349b94811493bf2a45362")
-_PROXY_FUNDS: Final = 10**16
-_PROXY_TRANSACTION: Final = bytes.fromhex(
-    "f8a58085174876e800830186a08080b853604580600e600039806000f350fe"
-    + PROXY_CODE.hex()
-    + "1ba0"
-    + "22" * 32
-    + "a0"
-    + "22" * 32
-)
+_TRIES: Final = 8
+"""How often the coin is sent anew because its nonce went elsewhere."""
 
 
-def ensure_deployment_proxy(chain: Chain, signer: TransactionSigner) -> bool:
-    """See to it that the proxy is on `chain`; return whether it had to be put there.
+def ensure_deployment_proxy(sender: Sender) -> bool:
+    """See to it that the proxy is on the chain; return whether it had to be put there.
 
-    Its sender is funded and its transaction broadcast. Where contracts cost more gas than that
+    Settle first (`Sender.settle`). Its sender is funded and its transaction broadcast; both are
+    stored before that, as everything that is sent. Where contracts cost more gas than that
     has (EIP-8037), a local test node sets the code.
 
     Raises:
         ChainError: there is other code at its address, or it cannot be put there.
     """
+    chain = sender.chain
     found = chain.code(DEPLOYMENT_PROXY, chain.block())
     if found == PROXY_CODE:
+        _note(sender)
         return False
     if found:
         raise ChainError(f"{DEPLOYMENT_PROXY} has other code than the deployment proxy here")
     try:
-        _broadcast(chain, signer)
+        _fund(sender)
+        sender.bring(
+            "proxy",
+            PROXY_TRANSACTION,
+            by=PROXY_SENDER,
+            to=DEPLOYMENT_PROXY,
+            gas=PROXY_GAS,
+            fees=PROXY_FEES,
+        )
+    except FailedTransactionError:
+        pass  # it has one transaction for ever, and that one needed more gas here
     except ChainError:
         if not chain.is_local_test:
             raise
@@ -62,10 +70,25 @@ def ensure_deployment_proxy(chain: Chain, signer: TransactionSigner) -> bool:
     return True
 
 
-def _broadcast(chain: Chain, signer: TransactionSigner) -> None:
-    """Fund the proxy's sender, if nobody has yet, and broadcast its transaction."""
-    if chain.balance(_PROXY_SENDER) < _PROXY_FUNDS:
-        funds = chain.transact(signer, _PROXY_SENDER, gas=21_000, value=_PROXY_FUNDS)
-        chain.send_and_wait(funds, "funding the sender of the deployment proxy")
-    hash_ = chain.request("eth_sendRawTransaction", "0x" + _PROXY_TRANSACTION.hex())
-    chain.wait(Hash32.parse(hash_))
+def _note(sender: Sender) -> None:
+    """Note that the proxy's transaction is mined, where an earlier run did not come to that."""
+    for attempt in sender.outbox.attempts(sender=PROXY_SENDER, statuses=OPEN):
+        receipt = sender.chain.receipt(attempt.signed.hash)
+        if receipt is not None:
+            sender.outbox.place(PROXY_SENDER, attempt.nonce, receipt)
+
+
+def _fund(sender: Sender) -> None:
+    """Give the proxy's sender what it needs, if nobody has yet; look again each time it is signed.
+
+    No contract says no to coin that is not needed any more, so it is asked for here.
+    """
+    for _ in range(_TRIES):
+        if is_funded(sender.chain):
+            return
+        sender.send_once(FUNDING, PROXY_SENDER, value=PROXY_FUNDS)
+    if not is_funded(sender.chain):
+        raise TransactionError(
+            f"the nonce of {sender.address} is used by other programs all the time: stop them, "
+            "then run again"
+        )

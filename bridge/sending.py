@@ -1,4 +1,4 @@
-"""Sends the transactions of a ledger's operator: each is mined once, whatever happens in between.
+"""Sends transactions: each is mined once, whatever happens in between.
 
 What is signed is stored before it is broadcast, and the answer to a broadcast is only a hint: an
 error means "unknown". A key's transactions are sent one after the other, and a nonce is never
@@ -26,7 +26,7 @@ from bridge.errors import (
     TransactionError,
 )
 from bridge.fees import FeePolicy
-from bridge.flight import Flight, Hand, Landed
+from bridge.flight import Flight, Hand, Landed, Nobody, Presigned
 from bridge.outbox import OPEN, PLACED, Outbox, Subject
 from bridge.patience import Clock, Patience
 from bridge.raw import Call, read_raw
@@ -37,10 +37,9 @@ if TYPE_CHECKING:
 
     from bridge.chain import Chain, TransactionReceipt
     from bridge.fees import Fees
-    from bridge.keys import TransactionSigner
-    from bridge.outbox import Attempt
+    from bridge.keys import SignedTransaction, TransactionSigner
+    from bridge.outbox import Attempt, Store
     from bridge.tracking import Confirmed
-    from ledger import Ledger
     from ledger.model import Address
 
 _TRIES: Final = 8
@@ -49,11 +48,11 @@ _NO_SUBJECT: Final = Subject()
 
 
 class Sender:
-    """One key on one chain, for one ledger.
+    """One key on one chain, and where what it signs is stored.
 
-    Enter it: while it is entered, no other process sends with the key from this database.
+    Enter it: while it is entered, no other process sends with the key from this store.
 
-        with Sender(ledger, chain, signer) as sender:
+        with Sender(store, chain, signer) as sender:
             sender.settle()
             # look at the chain, decide what is to be done, then
             receipt = sender.send("finalize", token, data)
@@ -61,7 +60,7 @@ class Sender:
 
     def __init__(
         self,
-        ledger: Ledger,
+        store: Store,
         chain: Chain,
         signer: TransactionSigner,
         *,
@@ -74,7 +73,7 @@ class Sender:
         """Send for `signer`.
 
         Args:
-            ledger: in whose database everything signed is stored.
+            store: a ledger or an `OutboxFile`, in which everything signed is stored.
             chain: where to.
             signer: who signs.
             fees: how much may be offered for gas; `FeePolicy()` unless given.
@@ -84,8 +83,8 @@ class Sender:
             landed: is told of each transaction that is found in a block, of earlier runs too.
         """
         self.chain = chain
-        self.outbox = Outbox(ledger, chain.chain_id)
-        self._ledger = ledger
+        self.outbox = Outbox(store, chain.chain_id)
+        self._store = store
         self._signer = signer
         self._fees = fees or FeePolicy()
         self._patience = patience or Patience()
@@ -104,12 +103,12 @@ class Sender:
         """Take the key.
 
         Raises:
-            BusyError: another process sends with it from this database; says which.
+            BusyError: another process sends with it from this store; says which.
         """
         name = f"send:{self.chain.chain_id}:{self.address}"
         what = f"sends with the key of {self.address} to chain {self.chain.chain_id}"
         with ExitStack() as stack:
-            stack.enter_context(self._ledger.alone(name, what))
+            stack.enter_context(self._store.alone(name, what))
             fees = self._fees.settled(self.chain.market())
             self._hand = Hand(
                 self.chain, self.outbox, self._signer, fees, self._patience, self._say
@@ -145,7 +144,7 @@ class Sender:
     def wait_until(self, confirmed: Confirmed) -> bool:
         """Wait until everything that this key sent is so deep in the chain, and return True.
 
-        Where this database has sent nothing, others did: then the latest block must be so deep.
+        Where this store has sent nothing, others did: then the latest block must be so deep.
 
         False if blocks were taken back: then settle, and look at the chain again.
 
@@ -201,21 +200,66 @@ class Sender:
             ChainError: the node does not do its part.
         """
         for _ in range(_TRIES):
-            self._settle_open()
-            nonce = self._free_nonce()
-            limit = self._limit(to, data, value, gas)
-            call = Call(to, data, value, limit)
-            landed = Flight(self._key, self._sign(purpose, subject, call, nonce)).run()
-            if landed is None:
-                self._say(f"nonce {nonce} went elsewhere: looking again")
-                continue
-            self._landed(landed)
-            if read_raw(landed.attempt.signed.raw)[0][:3] == call[:3]:
-                return _succeeded(landed, purpose)
+            receipt = self.send_once(purpose, to, data, gas=gas, value=value, subject=subject)
+            if receipt is not None:
+                return receipt
         raise TransactionError(
             f"{purpose}: {_TRIES} times, the nonce of {self.address} was used by something else: "
             "stop the other programs that send with this key, then run again"
         )
+
+    def send_once(
+        self,
+        purpose: str,
+        to: Address,
+        data: bytes = b"",
+        *,
+        gas: int | None = None,
+        value: int = 0,
+        subject: Subject = _NO_SUBJECT,
+    ) -> TransactionReceipt | None:
+        """Do as `send` does, but return None if something else took the nonce: decide anew."""
+        self._settle_open()
+        nonce = self._free_nonce()
+        call = Call(to, data, value, self._limit(to, data, value, gas))
+        landed = Flight(self._key, self._sign(purpose, subject, call, nonce)).run()
+        if landed is None:
+            self._say(f"nonce {nonce} went elsewhere: looking again")
+            return None
+        self._landed(landed)
+        is_ours = read_raw(landed.attempt.signed.raw)[0][:3] == call[:3]
+        return _succeeded(landed, purpose) if is_ours else None
+
+    def bring(
+        self, purpose: str, signed: SignedTransaction, *, by: Address, to: Address, gas: int,
+        fees: Fees,
+    ) -> TransactionReceipt:  # fmt: skip
+        """Store what was signed elsewhere, bring it into a block as it is; return its receipt.
+
+        Args:
+            purpose: one word, for the outbox.
+            signed: the transaction, the first of its sender.
+            by: its sender, of whom nobody here has the key.
+            to: what it is about.
+            gas: what it may use.
+            fees: what it offers, for good.
+
+        Raises:
+            FailedTransactionError: it was mined and failed.
+            TransactionError: it is not mined in time. It still may be: a later run finds out.
+            ChainError: the node does not do its part.
+        """
+        key = self._key
+        hand = Presigned(key.chain, key.outbox, Nobody(by), key.fees, key.patience, key.say)
+        if not hand.attempts(signed.nonce):
+            self.outbox.save(
+                purpose, _NO_SUBJECT, to=to, sender=by, signed=signed, gas=gas, fees=fees
+            )
+        [stored] = hand.attempts(signed.nonce)
+        landed = Flight(hand, stored).run()
+        if landed is None:
+            raise TransactionError(f"{purpose}: {by} has sent another transaction: nobody can have")
+        return _succeeded(landed, purpose)
 
     # --- inside ---
 
@@ -256,8 +300,8 @@ class Sender:
                 self._say(f"waiting for a transaction of {self.address} that was sent elsewhere")
             if not clock.wait():
                 raise TransactionError(
-                    f"a transaction of {self.address} with nonce {used}, which this ledger did not "
-                    "sign, is not mined: wait for it, or replace it where it was signed"
+                    f"a transaction of {self.address} with nonce {used}, which is not known "
+                    "here, is not mined: wait for it, or replace it where it was signed"
                 )
 
     def _wait_for_node(self, clock: Clock) -> None:

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
+from dataclasses import dataclass
 from functools import wraps
 from math import isfinite
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 import click
+from click.core import ParameterSource
 
+from bridge.console import PATH
 from bridge.fees import FeePolicy
+from bridge.outbox_file import OutboxFile
 from bridge.patience import Patience
 from bridge.tracking import Confirmed
+from ledger import Ledger
 from ledger.amounts import parse_amount
 
 if TYPE_CHECKING:
@@ -102,6 +109,67 @@ def depth_options(command: Callable[..., R]) -> Callable[..., R]:
         show_default=True,
         help="At the end wait until the chain calls the last batch's block that.",
     )(waiting)
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """Where a command that needs no ledger stores what it signs."""
+
+    file: Path | None
+    database: str | None = None
+
+    def open(self) -> Ledger | OutboxFile:
+        """Open it; a file is made if it is not there.
+
+        Raises:
+            OutboxFileError, DatabaseFileError: nothing can be stored there.
+        """
+        if self.database is not None:
+            return Ledger.open(self.database)
+        return OutboxFile.open(self.file or default_outbox())
+
+
+def default_outbox() -> Path:
+    """Return where a person's outbox is: with what else programs remember (XDG_STATE_HOME)."""
+    state = os.environ.get("XDG_STATE_HOME", "")
+    folder = Path(state) if state.startswith("/") else Path.home() / ".local" / "state"
+    return folder / "evm-ledger" / "outbox.db"
+
+
+def outgoing_options(command: Callable[..., R]) -> Callable[..., R]:
+    """Add where what is signed is stored; the command gets it as `outgoing`."""
+
+    @wraps(command)
+    def storing(*, outbox: Path | None, database: str | None, **options: object) -> R:
+        return command(outgoing=_outgoing(outbox, database), **options)
+
+    storing = click.option(
+        "--database",
+        envvar="EVM_LEDGER_DATABASE",
+        show_envvar=True,
+        metavar="URL",
+        help="Store it in this ledger instead, if one key sends claims and the ledger's batches.",
+    )(storing)
+    return click.option(
+        "--outbox",
+        type=PATH,
+        envvar="EVM_LEDGER_OUTBOX",
+        show_envvar=True,
+        metavar="FILE",
+        help="What is signed is stored here before it is sent, and the next run goes on from it.  "
+        "[default: ~/.local/state/evm-ledger/outbox.db]",
+    )(storing)
+
+
+def _outgoing(outbox: Path | None, database: str | None) -> Outgoing:
+    """Return the store that was named: on the command line before the environment."""
+    source = click.get_current_context().get_parameter_source
+    typed = [it for it in ("outbox", "database") if source(it) is ParameterSource.COMMANDLINE]
+    if len(typed) > 1:
+        raise click.UsageError("it is stored in one place: give --outbox or --database")
+    if outbox is not None and typed != ["database"]:
+        return Outgoing(outbox)
+    return Outgoing(None, database)
 
 
 class Teller:

@@ -75,38 +75,52 @@ class Key:
 
 
 def key_options(command: Callable[..., R]) -> Callable[..., R]:
-    """Add what signs transactions; the command gets it as `key`."""
+    """Add what signs an operator's transactions; the command gets it as `key`."""
+    return _key_options("The operator's key")(command)
 
-    @wraps(command)
-    def signed(
-        *,
-        keystore: Path | None,
-        password_file: Path | None,
-        remote_signer: str | None,
-        signer_address: str | None,
-        **options: object,
-    ) -> R:
-        return command(key=Key(keystore, password_file, remote_signer, signer_address), **options)
 
-    signed = click.option(
-        "--signer-address",
-        metavar="ADDRESS",
-        help="Which of the remote signer's accounts signs, if it has several.",
-    )(signed)
-    signed = click.option(
-        "--remote-signer",
-        envvar="EVM_LEDGER_SIGNER",
-        show_envvar=True,
-        metavar="URL",
-        help="Who signs instead of a keystore: a program that answers eth_signTransaction.",
-    )(signed)
-    return click.option(
-        "--keystore",
-        type=PATH,
-        metavar="FILE",
-        help="The operator's key (Web3 Secret Storage). On a local test chain its first account "
-        "signs if no key is given.",
-    )(password_option(signed))
+def payer_options(command: Callable[..., R]) -> Callable[..., R]:
+    """Add what signs a transaction that anybody may send; the command gets it as `key`."""
+    return _key_options("The key that sends it, and pays for the gas; anybody's")(command)
+
+
+def _key_options(whose: str) -> Callable[[Callable[..., R]], Callable[..., R]]:
+    """Return what adds the options of a key, which is `whose`."""
+
+    def add(command: Callable[..., R]) -> Callable[..., R]:
+        @wraps(command)
+        def signed(
+            *,
+            keystore: Path | None,
+            password_file: Path | None,
+            remote_signer: str | None,
+            signer_address: str | None,
+            **options: object,
+        ) -> R:
+            key = Key(keystore, password_file, remote_signer, signer_address)
+            return command(key=key, **options)
+
+        signed = click.option(
+            "--signer-address",
+            metavar="ADDRESS",
+            help="Which of the remote signer's accounts signs, if it has several.",
+        )(signed)
+        signed = click.option(
+            "--remote-signer",
+            envvar="EVM_LEDGER_SIGNER",
+            show_envvar=True,
+            metavar="URL",
+            help="Who signs instead of a keystore: a program that answers eth_signTransaction.",
+        )(signed)
+        return click.option(
+            "--keystore",
+            type=PATH,
+            metavar="FILE",
+            help=f"{whose} (Web3 Secret Storage). On a local test chain its first account signs "
+            "if no key is given.",
+        )(password_option(signed))
+
+    return add
 
 
 def password_option(command: Callable[P, R]) -> Callable[P, R]:

@@ -1,7 +1,8 @@
-"""Replays that end between two steps, as by a power cut: a program that the tests start once.
+"""Runs that end between two steps, as by a power cut: a program that the tests start once.
 
-Each line that it reads is a replay, in a process of its own: the ledger's URL, the node's, the step
-at which it is killed, and at which time it comes there. It answers with how that process ended.
+Each line that it reads is a run, in a process of its own: what it does, where what it signs is
+stored, the node's URL, the step at which it is killed, at which time it comes there, and the file
+that it sends. It answers with how that process ended.
 """
 
 from __future__ import annotations
@@ -13,11 +14,17 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from bridge.authorisations import ClaimAuthorisation, read_authorisation
 from bridge.chain import Chain
+from bridge.claims import send_claim
 from bridge.errors import ChainError
 from bridge.keys import Signer
+from bridge.live_accounts import deploy_account
 from bridge.outbox import Outbox
+from bridge.outbox_file import OutboxFile
+from bridge.proxy import ensure_deployment_proxy
 from bridge.replay import replay
+from bridge.sending import Sender
 from ledger import Ledger
 from tests.bridge.outcomes import QUICK
 
@@ -57,21 +64,37 @@ def end_at(step: str, time: int) -> None:
     setattr(kind, name, ending)
 
 
-def replay_until(url: str, rpc: str, step: str, time: int) -> None:
-    """Replay until the end comes."""
-    end_at(step, time)
-    with Ledger.open(url) as ledger, Chain.connect(rpc) as chain:
-        replay(ledger, chain, Signer.for_test_chain(), patience=QUICK)
+def work(signer: Signer, what: str, store: str, rpc: str, file: str) -> None:
+    """Replay a ledger, see to the deployment proxy, or send what a registrar allowed."""
+    with Chain.connect(rpc) as chain:
+        if what == "replay":
+            with Ledger.open(store) as ledger:
+                replay(ledger, chain, signer, patience=QUICK)
+            return
+        with OutboxFile.open(Path(store)) as outbox:
+            if what == "proxy":
+                with Sender(outbox, chain, signer, patience=QUICK) as sender:
+                    ensure_deployment_proxy(sender)
+                return
+            made = read_authorisation(Path(file))
+            if isinstance(made, ClaimAuthorisation):
+                send_claim(outbox, chain, signer, made, patience=QUICK)
+            else:
+                deploy_account(outbox, chain, signer, made, patience=QUICK)
 
 
 def main() -> None:
     """Do what the lines say; a fork has all modules already, which takes longest."""
+    signer = Signer.for_test_chain()
+    _ = signer.sign({"nonce": 0, "gas": 0, "gasPrice": 0}).sender  # imports what signs
+    Chain("http://127.0.0.1:1", 1.0).close()  # imports what speaks to nodes
     for line in sys.stdin:
-        url, rpc, step, time = line.split()
+        what, store, rpc, step, time, file = line.rstrip("\n").split("\t")
         child = os.fork()
         if child == 0:
+            end_at(step, int(time))
             try:
-                replay_until(url, rpc, step, int(time))
+                work(signer, what, store, rpc, file)
             except ChainError:
                 os._exit(2)
             os._exit(0)
@@ -91,11 +114,14 @@ class Executioner:
             text=True,
         )
 
-    def run(self, url: str, rpc: str, step: str, time: int) -> int:
-        """Replay until the given end; return the exit code, 2 where the node was at fault."""
+    def run(
+        self, store: str, rpc: str, step: str, time: int, *, what: str = "replay", file: str = ""
+    ) -> int:
+        """Do `what` until the given end; return the exit code, 2 where the node was at fault."""
         assert self._program.stdin is not None
         assert self._program.stdout is not None
-        self._program.stdin.write(f"{url} {rpc} {step} {time}\n")
+        words = (what, store, rpc, step, str(time), file)
+        self._program.stdin.write("\t".join(words) + "\n")
         self._program.stdin.flush()
         return int(self._program.stdout.readline())
 

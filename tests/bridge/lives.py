@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from eth_account import Account
 
-from bridge.calls import ask, transact
+from bridge.calls import ask, rehearse
 from bridge.claims import next_nonce, prepare_claim, sign_authorisation
 from bridge.codec import encode_call
 from bridge.deploy import deploy
@@ -87,5 +87,8 @@ def balance(chain: Chain, token: Address, holder: Address) -> int:
 def send(
     chain: Chain, signer: Signer, contract: Address, signature: str, *arguments: object
 ) -> TransactionReceipt:
-    """Call a contract in a transaction."""
-    return transact(chain, signer, contract, encode_call(signature, *arguments), signature)
+    """Call a contract in a transaction, as a wallet does: nothing is stored."""
+    data = encode_call(signature, *arguments)
+    gas = rehearse(chain, signer.address, contract, data, signature)
+    made = chain.transact(signer, contract, data, gas=gas + gas // 8)
+    return chain.send_and_wait(made, signature)

@@ -14,6 +14,7 @@ from bridge.verify import verify
 if TYPE_CHECKING:
     from bridge.chain import Chain
     from bridge.keys import Signer
+    from bridge.outbox import Store
     from ledger import Ledger
 
 QUICK: Final = Patience(replace_after=120.0, give_up_after=120.0, silence=0.3, lag=0.3)
@@ -53,11 +54,11 @@ def check_exact(ledger: Ledger, chain: Chain, signer: Signer) -> None:
     check_outbox(ledger, chain, signer)
 
 
-def check_outbox(ledger: Ledger, chain: Chain, signer: Signer) -> None:
+def check_outbox(store: Store, chain: Chain, signer: Signer) -> None:
     """Check that every attempt is where the outbox says, and that no nonce has two in blocks."""
     used = chain.next_nonce(signer.address, "latest")
     mined: list[int] = []
-    for attempt in Outbox(ledger, chain.chain_id).attempts(sender=signer.address):
+    for attempt in Outbox(store, chain.chain_id).attempts(sender=signer.address):
         receipt = chain.receipt(attempt.signed.hash)
         if attempt.status in PLACED:
             assert receipt is not None, attempt

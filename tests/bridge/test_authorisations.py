@@ -316,7 +316,7 @@ def test_what_the_chain_tells_of_a_claim(book: Ledger, chain: Chain, signer: Sig
     def refused(made: ClaimAuthorisation, says: str, kind: type[BridgeError]) -> None:
         block = chain.block()
         with pytest.raises(kind, match=says):
-            send_claim(chain, signer, made)
+            send_claim(book, chain, signer, made)
         assert chain.block() == block
 
     def again(**changes: object) -> ClaimAuthorisation:
@@ -342,8 +342,8 @@ def test_what_the_chain_tells_of_a_claim(book: Ledger, chain: Chain, signer: Sig
         refused(made, says, kind)
     assert asset_id(terms) == book.asset().id
     assert check_claim(chain, signed(claim)) == 800
-    assert send_claim(chain, signer, signed(claim)).token == token
-    refused(signed(claim), "it was claimed from meanwhile", AuthorisationError)
+    assert send_claim(book, chain, signer, signed(claim)).token == token
+    refused(again(deadline=later(chain, 9)), "it was claimed from meanwhile", AuthorisationError)
 
 
 def test_a_version_that_is_not_the_tokens(book: Ledger, chain: Chain, signer: Signer) -> None:
@@ -361,7 +361,7 @@ def test_a_claim_that_the_contract_refuses_all_the_same(
     claim = signed(claim_of(book, chain, "alice", WALLET.address, chain.block().timestamp))
     chain.request("evm_setNextBlockTimestamp", chain.block().timestamp + 50)
     with pytest.raises((RevertedError, AuthorisationError), match=r"Expired|has passed"):
-        send_claim(chain, signer, claim)
+        send_claim(book, chain, signer, claim)
 
 
 def test_what_the_chain_tells_of_a_deployment(book: Ledger, chain: Chain, signer: Signer) -> None:
@@ -379,10 +379,12 @@ def test_what_the_chain_tells_of_a_deployment(book: Ledger, chain: Chain, signer
     ]
     for wrong, says in cases:
         with pytest.raises(AuthorisationError, match=says):
-            deploy_account(chain, signer, wrong)
-    deploy_account(chain, signer, signed(made))
+            deploy_account(book, chain, signer, wrong)
+    done = deploy_account(book, chain, signer, signed(made))
+    again = deploy_account(book, chain, signer, signed(made))
+    assert (again.was_deployed, again.transaction) == (True, done.transaction)
     with pytest.raises(AuthorisationError, match="is deployed"):
-        deploy_account(chain, signer, signed(made))
+        deploy_account(book, chain, signer, signed(replace(made, deadline=later(chain, 9))))
 
 
 # --- what is not prepared ---

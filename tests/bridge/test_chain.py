@@ -20,8 +20,6 @@ from bridge.errors import (
     WrongChainError,
 )
 from bridge.keys import Signer
-from bridge.proxy import PROXY_CODE, ensure_deployment_proxy
-from ledger.addresses import DEPLOYMENT_PROXY
 from ledger.model import Address, Hash32
 from tests.bridge.interference import failure, forward, result, server
 
@@ -79,18 +77,6 @@ def test_a_revert_carries_its_data(any_chain: Chain, signer: Signer) -> None:
     with pytest.raises(RpcError, match="eth_call") as refusal:
         any_chain.call(NOBODY, b"", code=reverting, sender=signer.address)
     assert refusal.value.revert == bytes.fromhex("deadbeef")
-
-
-def test_the_deployment_proxy_is_put_where_it_is_not(any_chain: Chain, signer: Signer) -> None:
-    ensure_deployment_proxy(any_chain, signer)
-    assert not ensure_deployment_proxy(any_chain, signer)
-    assert any_chain.code(DEPLOYMENT_PROXY, any_chain.block()) == PROXY_CODE
-
-
-def test_other_code_in_place_of_the_proxy_is_refused(chain: Chain, signer: Signer) -> None:
-    chain.request("anvil_setCode", str(DEPLOYMENT_PROXY), "0x6001")
-    with pytest.raises(ChainError, match="other code"):
-        ensure_deployment_proxy(chain, signer)
 
 
 def test_a_transaction_sent_twice_is_known(any_chain: Chain, signer: Signer) -> None:

@@ -10,7 +10,7 @@ from eth_account import Account
 from eth_account.messages import encode_typed_data
 
 from bridge.calls import ask
-from bridge.claims import own_registrar, send_claim
+from bridge.claims import check_claim, own_registrar, send_claim
 from bridge.codec import encode_call
 from bridge.deploy import deploy
 from bridge.errors import AuthorisationError, OperatorError, RevertedError
@@ -130,11 +130,13 @@ def who_has_a_key_has_a_plain_erc20(chain: Chain, token: Address, owner: Signer)
 
 def what_has_no_key_is_claimed(book: Ledger, chain: Chain, token: Address, signer: Signer) -> None:
     claim = signed(claim_of(book, chain, "alice", WALLET.address))
-    claimed = send_claim(chain, signer, claim)
+    claimed = send_claim(book, chain, signer, claim)
     assert (claimed.amount, claimed.account) == (800, book.account("alice").address)
     assert balance(chain, token, WALLET.address) == 900
+    again = send_claim(book, chain, signer, claim)
+    assert (again.was_claimed, again.transaction) == (True, claimed.transaction)
     with pytest.raises(AuthorisationError, match="nonce: is 0, and the account's next is 1"):
-        send_claim(chain, signer, claim)
+        check_claim(chain, claim)
 
 
 def an_account_gets_its_own_contract(
@@ -144,18 +146,18 @@ def an_account_gets_its_own_contract(
     deployment = prepare_account(
         book, "carol", owner.address, chain_id=chain.chain_id, deadline=later(chain)
     )
-    carol = deploy_account(chain, signer, signed(deployment)).account
+    carol = deploy_account(book, chain, signer, signed(deployment)).account
     assert (carol, read_owner(chain, carol)) == (book.account("carol").address, owner.address)
     with pytest.raises(AuthorisationError, match="is deployed: its owner moves"):
-        send_claim(chain, signer, signed(claim_of(book, chain, "carol", WALLET.address)))
+        send_claim(book, chain, signer, signed(claim_of(book, chain, "carol", WALLET.address)))
     moving = encode_call("transfer(address,uint256)", WALLET.address, 40)
     with pytest.raises(RevertedError, match="NotOwner"):
-        execute(chain, signer, carol, token, moving)
-    execute(chain, owner, carol, token, moving)
+        execute(book, chain, signer, carol, target=token, data=moving)
+    execute(book, chain, owner, carol, target=token, data=moving)
     assert [balance(chain, token, it) for it in (carol, WALLET.address)] == [60, 940]
     assert _answers(chain, carol, owner)
     assert not _answers(chain, carol, signer)
-    send_claim(chain, signer, signed(claim_of(book, chain, "bob", carol)))
+    send_claim(book, chain, signer, signed(claim_of(book, chain, "bob", carol)))
     assert balance(chain, token, carol) == 60 + 430
 
 
@@ -203,7 +205,7 @@ def test_a_contract_wallet_as_registrar(
     made = prepare_account(
         book, "bob", WALLET.address, chain_id=chain.chain_id, deadline=later(chain)
     )
-    deploy_account(chain, signer, signed(made))
+    deploy_account(book, chain, signer, signed(made))
 
     with holders(f"sqlite:///{tmp_path / 'other.db'}", registrar=wallet) as ledger:
         token = go_live(ledger, chain, signer)
@@ -212,14 +214,14 @@ def test_a_contract_wallet_as_registrar(
             signed(claim, WALLET)
         plain = replace(claim, signature=WALLET.sign_digest(claim.digest))
         with pytest.raises(RevertedError, match="InvalidSignature"):
-            send_claim(chain, signer, plain)
+            send_claim(book, chain, signer, plain)
         wrapped = WALLET.sign_digest(message_digest(chain.chain_id, wallet, claim.digest))
-        assert send_claim(chain, signer, replace(claim, signature=wrapped)).amount == 800
+        assert send_claim(book, chain, signer, replace(claim, signature=wrapped)).amount == 800
         account = prepare_account(
             ledger, "carol", REGISTRAR.address, chain_id=chain.chain_id, deadline=later(chain)
         )
         wrapped = WALLET.sign_digest(message_digest(chain.chain_id, wallet, account.digest))
-        deploy_account(chain, signer, replace(account, signature=wrapped))
+        deploy_account(book, chain, signer, replace(account, signature=wrapped))
         assert read_owner(chain, ledger.account("carol").address) == REGISTRAR.address
         assert balance(chain, token, WALLET.address) == 200 + 800
         assert agrees(ledger, chain)
@@ -235,7 +237,7 @@ def test_the_ledgers_own_key_is_registrar_unless_another_is(
         go_live(ledger, any_chain, signer)
         claim = claim_of(ledger, any_chain, "alice", WALLET.address)
         made = signed(claim, own_registrar(ledger, claim))
-        assert send_claim(any_chain, signer, made).amount == 7
+        assert send_claim(ledger, any_chain, signer, made).amount == 7
         assert Account.from_key(_own_key(ledger)).address == str(claim.registrar)
         assert signer.address == TEST_ADDRESS
 

@@ -367,17 +367,21 @@ def claim(ledger: Ledger, node: bridge.Chain, key: bridge.Signer, file: Path) ->
     assert_type(found, bridge.ClaimAuthorisation | bridge.DeployAuthorisation)
     bridge.parse_authorisation("claim.json", file.read_bytes())
     if isinstance(found, bridge.ClaimAuthorisation):
-        assert_type(bridge.send_claim(node, key, found), bridge.ClaimReport)
+        with bridge.OutboxFile.open(Path("outbox.db")) as outbox:
+            claimed = bridge.send_claim(outbox, node, key, found, fees=bridge.FeePolicy())
+        assert_type(claimed, bridge.ClaimReport)
+        assert_type(claimed.was_claimed, bool)
         return
     bridge.check_account(node, found)
-    report = bridge.deploy_account(node, key, found)
+    store: bridge.Store = ledger
+    report = bridge.deploy_account(store, node, key, found, patience=bridge.Patience())
     assert_type(report, bridge.AccountReport)
     asked = bridge.prepare_account(ledger, "bob", key.address, chain_id=10, deadline=until)
     assert_type(asked, bridge.DeployAuthorisation)
     assert_type(bridge.read_owner(node, report.account), core.Address)
     digest = bridge.message_digest(10, report.account, asked.digest)
     assert_type(digest, core.Hash32)
-    bridge.execute(node, key, report.account, report.owner, b"", value=1)
+    bridge.execute(store, node, key, report.account, target=report.owner, data=b"", value=1)
 
 
 def sign(signer: bridge.TransactionSigner) -> bytes:
@@ -411,6 +415,7 @@ WHAT_TO_DO: Mapping[type[bridge.BridgeError], str] = {
     bridge.ExportFileError: "fetch the export again",
     bridge.TargetExistsError: "give a new name",
     bridge.KeyFileError: "look for the key",
+    bridge.OutboxFileError: "name another file",
     bridge.SignerError: "start the signer",
     bridge.SignedOtherwiseError: "find out who signs",
     bridge.UnsupportedChainError: "read the report",
