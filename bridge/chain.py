@@ -145,6 +145,19 @@ class Chain(Ethereum):
             return {**answer, "codeHash": to_hex(KECCAK_EMPTY)}
         return answer
 
+    def block_receipts(self, block: Hash32) -> list[Any]:
+        """Return what the node has for receipts of the block with that hash, in order; unchecked.
+
+        One by one from a node that does not give them at once, as Hardhat.
+        """
+        try:
+            found = self.request("eth_getBlockReceipts", to_hex(block))
+        except RpcError:
+            full = self.request("eth_getBlockByHash", to_hex(block), False)  # noqa: FBT003 (JSON-RPC is positional)
+            hashes = self.parsed("a block", lambda: list(full["transactions"]))
+            found = [self.request("eth_getTransactionReceipt", hash_) for hash_ in hashes]
+        return self.parsed("receipts", lambda: list(found))
+
     def set_code(self, address: Address, code: bytes) -> None:
         """Put `code` at `address` by decree, as nothing but a test node does: RpcError elsewhere.
 

@@ -94,6 +94,15 @@ def test_a_transaction_that_reverts_is_mined_and_says_so(any_chain: Chain, signe
         any_chain.send_and_wait(signed, "trying")
 
 
+def test_the_receipts_of_a_block(any_chain: Chain, signer: Signer) -> None:
+    paid = any_chain.send_and_wait(
+        any_chain.transact(signer, NOBODY, gas=21_000, value=5), "paying"
+    )
+    [found] = any_chain.block_receipts(paid.block_hash)
+    assert (found["transactionHash"], found["status"]) == (str(paid.hash), "0x1")
+    assert any_chain.block_receipts(any_chain.block("0x0").hash) == []
+
+
 def test_a_nonce_that_is_used_is_an_error(any_chain: Chain, signer: Signer) -> None:
     first = any_chain.transact(signer, NOBODY, gas=21_000, value=5)
     second = any_chain.transact(signer, NOBODY, gas=21_000, value=6)
