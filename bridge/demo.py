@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import shlex
+import shutil
 import sqlite3
+import sys
 import tempfile
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -76,10 +79,20 @@ def run_demo(
             batches = _seal(ledger, say)
             _export(ledger, room / "export", say)
         numbers = _on_chain(room, database, url, batches, say)
-    say(f"look around: evm-ledger account list --database {database}")
-    say(f"look at it in the explorer: evm-ledger serve --open-reads --database {database}")
+    program, at = _program(), shlex.quote(database)
+    say(f"look around: {program} account list --database {at}")
+    say(f"look at it in the explorer: {program} serve --open-reads --database {at}")
     say(f"demo: ok {numbers}")
     return numbers
+
+
+def _program() -> str:
+    """Return how this program is called again from here: `make demo` has it on no path."""
+    called = Path(sys.argv[0])
+    known = shutil.which("evm-ledger")
+    if called.name != "evm-ledger" or (known and called.exists() and called.samefile(known)):
+        return "evm-ledger"
+    return shlex.quote(str(called))
 
 
 def _check_node(url: str) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import sqlite3
+import subprocess
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 
 from bridge import economy, mainnet
@@ -44,6 +47,30 @@ def test_the_demo(folder: Path) -> None:
     shell = Shell(f"sqlite:///{folder}/room/tampered.db")
     assert shell.run("audit", code=1).startswith("FOUND: token_ledger SCI/11456: id is 0x")
     assert done.stdout.count("SCI/11456") == 2
+    around, explorer = (line.partition(": ")[2] for line in lines[-3:-1])
+    assert_they_work(around, explorer, folder)
+
+
+def assert_they_work(around: str, explorer: str, folder: Path) -> None:
+    """Paste both commands into a shell as they are, but for the port, which may not be free."""
+    shown = subprocess.run(["/bin/sh", "-c", around], cwd=folder, capture_output=True, check=True)
+    assert b"treasury" in shown.stdout
+    assert " serve --open-reads --database " in explorer
+    with subprocess.Popen(
+        ["/bin/sh", "-c", f"exec {explorer} --port 0"],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        text=True,
+    ) as server:
+        try:
+            assert server.stdout is not None
+            said = server.stdout.readline()
+            assert said.startswith("listening at http://127.0.0.1:")
+            page = httpx.get(f"{said.split()[-1]}/entries?asset=SCI", trust_env=False, timeout=60)
+            assert (page.status_code, page.text.count("chip final")) == (200, 26)
+        finally:
+            server.send_signal(signal.SIGINT)
 
 
 def test_the_demo_says_its_numbers_as_json(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
