@@ -6,6 +6,7 @@ test gets is its own: an empty database, or a node that forgets everything when 
 
 from __future__ import annotations
 
+import os
 import signal
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -14,6 +15,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.support import nodes
 from tests.support.guardian import Guardian
+from tests.support.memory import memory
 from tests.support.postgres import PostgresServer
 from tests.support.rpc_proxy import RpcProxy
 from tests.support.warm import WarmProgram
@@ -27,6 +29,10 @@ if TYPE_CHECKING:
 # A shell starts what runs in its background deaf to Ctrl-C, and so all that it starts in turn.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Where pytest makes folders for tests.
+if folder_in_memory := memory():
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(folder_in_memory))
 
 # The suite gives the same answer every time; `pytest --hypothesis-profile=fuzz` goes looking.
 _SLOW_FIXTURES = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]

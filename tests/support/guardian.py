@@ -42,9 +42,9 @@ class Guardian:
     def _tell(self, *words: object) -> None:
         print(*words, file=self._list, flush=True)
 
-    def folder(self, name: str) -> Path:
-        """Make a folder that goes away with the suite."""
-        path = Path(tempfile.mkdtemp(prefix=f"evm-ledger-{name}-"))
+    def folder(self, name: str, within: Path | None = None) -> Path:
+        """Make a folder that goes away with the suite, where temporary ones are or elsewhere."""
+        path = Path(tempfile.mkdtemp(prefix=f"evm-ledger-{name}-", dir=within))
         self._tell("folder", path)
         return path
 

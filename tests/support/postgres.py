@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
+from tests.support.memory import memory
+
 if TYPE_CHECKING:
     from tests.support.guardian import Guardian
 
@@ -53,7 +55,7 @@ class PostgresServer:
     def __init__(self, guardian: Guardian, *, durable: bool = False) -> None:
         self._guardian = guardian
         self._numbers = count(1)
-        folder = guardian.folder("postgres")
+        folder = guardian.folder("postgres", within=None if durable else memory())
         folder.chmod(0o711)
         self._data = folder / "data"
         self._data.mkdir(mode=0o700)
