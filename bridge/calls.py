@@ -9,7 +9,7 @@ from bridge.artifacts import artifact
 from bridge.chain import is_revert
 from bridge.codec import decode_result, encode_call
 from bridge.errors import ForeignContractError, RevertedError, RpcError
-from bridge.outbox import DONE, Subject
+from bridge.outbox import Subject
 from bridge.raw import read_raw
 from ledger.hashing import keccak_text
 
@@ -64,9 +64,9 @@ def stored(
 ) -> Iterator[TransactionReceipt]:
     """Yield the receipt of each transaction in the outbox that asked for just this and did it.
 
-    Whose key signed it does not matter. Settle first (`Sender.settle`).
+    Whose key signed it does not matter, nor what was noted of it: the chain is asked.
     """
-    for attempt in sender.outbox.attempts(purpose=purpose, statuses=DONE):
+    for attempt in sender.outbox.attempts(purpose=purpose):
         if read_raw(attempt.signed.raw)[0][:2] == (contract, data):
             receipt = sender.chain.receipt(attempt.signed.hash)
             if receipt is not None and receipt.succeeded:

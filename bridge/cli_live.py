@@ -258,7 +258,7 @@ def operator_transfer(
     ):
         signer = key.signer()
         state = transfer_operator(
-            ledger, chain, signer, address, asset, fees=fees, patience=patience
+            ledger, chain, signer, address, asset, fees=fees, patience=patience, say=Teller()
         )
     text = _operator_text(state)
     show(fields_json(state), text, as_json=as_json, done=text)
@@ -292,7 +292,9 @@ def operator_accept(
         connected(rpc, chain_id, keyless=not key.is_given) as chain,
     ):
         signer = key.signer()
-        state = accept_operator(ledger, chain, signer, asset, fees=fees, patience=patience)
+        state = accept_operator(
+            ledger, chain, signer, asset, fees=fees, patience=patience, say=Teller()
+        )
     text = _operator_text(state)
     show(fields_json(state), text, as_json=as_json, done=text)
 

@@ -16,6 +16,8 @@ from ledger.errors import FieldError
 from ledger.model import ZERO_ADDRESS, Address
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bridge.chain import Block, Chain
     from bridge.fees import FeePolicy
     from bridge.keys import TransactionSigner
@@ -57,6 +59,7 @@ def transfer_operator(
     *,
     fees: FeePolicy | None = None,
     patience: Patience | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> OperatorState:
     """Offer the operator's part to `to`, who has it once it is taken; None withdraws an offer.
 
@@ -78,7 +81,7 @@ def transfer_operator(
         raise CustodyError(f"everybody has the key of {to}: name another operator")
     data = encode_call("transferOperator(address)", to or ZERO_ADDRESS)
     what = f"the offer to {to}" if to else "the withdrawal of the offer"
-    sender = Sender(ledger, chain, signer, fees=fees, patience=patience)
+    sender = Sender(ledger, chain, signer, fees=fees, patience=patience, say=say)
     return _send(ledger, sender, token, data, what)
 
 
@@ -90,6 +93,7 @@ def accept_operator(
     *,
     fees: FeePolicy | None = None,
     patience: Patience | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> OperatorState:
     """Take the operator's part that was offered to `signer`.
 
@@ -107,7 +111,7 @@ def accept_operator(
         offered = f"was offered to {pending}" if pending else "was offered to nobody"
         raise OperatorError(f"{name}: the operator's part {offered}, not to {signer.address}")
     data = encode_call("acceptOperator()")
-    sender = Sender(ledger, chain, signer, fees=fees, patience=patience)
+    sender = Sender(ledger, chain, signer, fees=fees, patience=patience, say=say)
     return _send(ledger, sender, token, data, "taking the operator's part")
 
 

@@ -51,9 +51,7 @@ attempt at its nonce is in a block. dropped: given up; its nonce went elsewhere,
 
 OPEN: Final = ("signed", "sent")
 """May still be mined, as far as is known."""
-DONE: Final = ("mined", "safe", "finalized")
-"""Is in a block, and did what it was for."""
-PLACED: Final = (*DONE, "failed")
+PLACED: Final = ("mined", "safe", "finalized", "failed")
 """Is in a block."""
 
 # The schema itself is made by the migrations.

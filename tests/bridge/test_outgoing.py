@@ -244,6 +244,25 @@ def test_killed_while_nothing_is_mined(
     assert (report.was_claimed, claims_of(any_chain, token, claim.account)) == (True, 1)
 
 
+def test_another_key_finds_what_the_first_one_did(
+    *, book: Ledger, any_chain: Chain, signer: Signer, owner: Signer, executioner: Executioner,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    """Killed before it was noted, and run again with a key from another keystore."""
+    go_live(book, any_chain, signer)
+    fund(any_chain, owner)
+    claim = signed(claim_of(book, any_chain, "alice", WALLET.address))
+    file, store = tmp_path / "claim.json", tmp_path / "outbox.db"
+    write_authorisation(claim, file)
+    ended = executioner.run(
+        str(store), any_chain.name, "mined", 1, what="authorised", file=str(file)
+    )
+    assert ended == -signal.SIGKILL
+    with OutboxFile.open(store) as outbox:
+        assert send_claim(outbox, any_chain, owner, claim, patience=QUICK).was_claimed
+    assert any_chain.next_nonce(owner.address) == 0
+
+
 def test_what_an_account_executes_is_finished_and_not_done_twice(
     book: Ledger, outbox: OutboxFile, hostile: RpcProxy, node: Node, signer: Signer
 ) -> None:

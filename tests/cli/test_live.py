@@ -120,7 +120,8 @@ def test_the_journal_ends_where_it_is_worth_something(
     own = "--allow-own-registrar"
     for words in (["seal"], ["chain", "deploy", *sign, own], ["chain", "replay", *sign]):
         stocked.run(*words)
-    for says in ("--allow-own-registrar", "--allow-unfinalized"):
+    early = "Before it is live, deploy their owners' contracts"
+    for says in (early, "--allow-own-registrar", "--allow-unfinalized"):
         assert says in stocked.fails("chain", "finalize", "--yes", *sign)
     public.rpc("anvil_mine", "0x5")
     said = stocked.run("chain", "finalize", "--yes", *sign, own)

@@ -69,40 +69,32 @@ def test_an_outsider_has_an_outbox_of_her_own(outsider: Shell, tmp_path: Path) -
     again = outsider.json(*SEND)
     assert (sent.pop("was_claimed"), again.pop("was_claimed")) == (False, True)
     assert again == sent
-    deployed = outsider.json(*DEPLOY)
-    assert deployed["was_deployed"] is False
-    assert outsider.json(*DEPLOY)["was_deployed"] is True
-    assert [it.purpose for it in stored(file)] == ["claim", "account"]
+    outsider.environment |= {"XDG_STATE_HOME": "", "HOME": str(tmp_path / "home")}
+    assert [outsider.json(*DEPLOY)["was_deployed"] for _ in range(2)] == [False, True]
+    there = tmp_path / "home/.local/state/evm-ledger/outbox.db"
+    assert [it.purpose for it in stored(there)] == ["account"]
+    assert [it.purpose for it in stored(file)] == ["claim"]
     with Ledger.open(outsider.database) as ledger:
         assert "claim" not in {it.purpose for it in Outbox(ledger, 31_337).attempts()}
 
 
-def test_without_a_place_for_state_it_is_below_home(outsider: Shell, tmp_path: Path) -> None:
-    outsider.environment |= {"XDG_STATE_HOME": "", "HOME": str(tmp_path / "home")}
-    outsider.run(*SEND)
-    assert len(stored(tmp_path / "home/.local/state/evm-ledger/outbox.db")) == 1
-
-
-def test_a_ledger_that_is_named_has_it(allowed: Shell) -> None:
+def test_a_ledger_or_a_file_may_be_named(allowed: Shell, tmp_path: Path) -> None:
     """An operator's key sends batches too: one outbox knows all of it."""
-    allowed.run(*SEND)
-    with Ledger.open(allowed.database) as ledger:
-        found = Outbox(ledger, 31_337).attempts()
-    assert [it.purpose for it in found] == ["deploy", "deploy", "replay", "finalize", "claim"]
-    assert {it.sender for it in found} == {TEST_ADDRESS}
-
-
-def test_what_is_typed_is_before_the_environment(allowed: Shell, tmp_path: Path) -> None:
     mine, other = tmp_path / "mine.db", tmp_path / "other.db"
-    allowed.run(*SEND, "--outbox", mine)
-    assert len(stored(mine)) == 1
-    allowed.environment["EVM_LEDGER_OUTBOX"] = str(other)
-    allowed.run(*DEPLOY, "--database", allowed.database)
-    assert not other.exists()
     code, _, says = allowed.invoke(*SEND, "--outbox", mine, "--database", allowed.database)
     assert code == 2
     assert "give --outbox or --database" in says
     assert "name another file (--outbox)" in allowed.fails(*SEND, "--outbox", "ledger.db")
+    allowed.run(*SEND)
+    allowed.environment["EVM_LEDGER_OUTBOX"] = str(other)
+    allowed.run(*DEPLOY, "--outbox", mine)
+    assert "is deployed" in allowed.fails(*DEPLOY, "--database", allowed.database)
+    assert not other.exists()
+    assert [it.purpose for it in stored(mine)] == ["account"]
+    with Ledger.open(allowed.database) as ledger:
+        found = Outbox(ledger, 31_337).attempts()
+    assert [it.purpose for it in found] == ["deploy", "deploy", "replay", "finalize", "claim"]
+    assert {it.sender for it in found} == {TEST_ADDRESS}
 
 
 def test_fees_are_told_as_to_replay(outsider: Shell, anvil: Node, tmp_path: Path) -> None:
