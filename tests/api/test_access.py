@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import pytest
 
 from bridge.api import Settings
+from bridge.api.drawing import PageRoute
 from bridge.api.keys import Scope, clock
 from ledger import Group, Movement, Receipt
 from ledger.times import moment_of
@@ -109,6 +110,22 @@ def endpoints(entry: str, hold: str) -> list[Endpoint]:
 
 
 ROUTES = [str(endpoint) for endpoint in endpoints("0x", "0x")]
+PAGES = {
+    "/": "/",
+    "/accounts": "/accounts",
+    "/account": "/account?id=alice",
+    "/account/{account_id:path}": "/account/alice",
+    "/assets": "/assets",
+    "/entries": "/entries",
+    "/entry/{entry_id}": "/entry/{entry}",
+    "/seals": "/seals",
+    "/seal/{number}": "/seal/1",
+    "/batch/{number}": "/batch/1",
+    "/holds": "/holds",
+    "/hold/{hold_id}": "/hold/{hold}",
+    "/search": "/search?q=alice",
+}
+"""Every page of the explorer, and how to ask for it."""
 
 
 def prepared(ledger: Ledger) -> list[Endpoint]:
@@ -280,6 +297,33 @@ def test_a_key_of_an_account_is_told_no_balance_of_another(
         assert [it["account_id"] for it in alice.get(path)["top"]] == ["alice"]
     both = Caller(server.client(server.token("read", ["alice", "bob"])))
     assert both.get(f"/v1/entries/{made['id']}")["balance_after_to"]["tokens"] == "1001"
+
+
+def test_a_page_is_for_everybody_or_for_nobody(server: ApiServer, ledger: Ledger) -> None:
+    """Where reading is closed no key opens one; where it is open none is asked for."""
+    found = {route.path for route in server.app.state.routes if isinstance(route, PageRoute)}
+    assert found == PAGES.keys()
+    known = prepared(ledger)
+    [entry] = [it.path.rpartition("/")[2] for it in known if it.route == "/v1/entries/{entry_id}"]
+    [hold] = [it.path.rpartition("/")[2] for it in known if it.route == "/v1/holds/{hold_id}"]
+    key, revoked = server.service.keys.create("x", Scope.ADMIN)
+    server.service.keys.revoke(key.id)
+    everybody = [
+        None, revoked, "evl_0123456789ab_" + "x" * 43, server.token("read"),
+        server.token("post", ["alice"]), server.token("admin"),
+    ]  # fmt: skip
+    callers = [server.client(token) for token in everybody]
+    is_open = ApiServer(ledger, Settings(open_reads=True, rate=1e6, burst=1_000_000))
+    visitor = is_open.client()
+    try:
+        for path in (it.format(entry=entry, hold=hold) for it in PAGES.values()):
+            for caller in callers:
+                answer = caller.get(path)
+                assert (answer.status_code, answer.json()["code"]) == (401, "KEY_MISSING")
+            answer = visitor.get(path)
+            assert answer.status_code == (303 if path.startswith("/search") else 200)
+    finally:
+        is_open.stop()
 
 
 def test_an_expired_key_is_none(server: ApiServer, ledger: Ledger) -> None:
