@@ -41,9 +41,7 @@ WITHOUT_LEDGER = {
     ("demo",),
     ("check",),
     ("chain", "claim", "sign"),
-    ("chain", "claim", "send"),
     ("chain", "account", "sign"),
-    ("chain", "account", "deploy"),
 }
 
 
