@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from sqlalchemy import or_, select, tuple_
 
 from ledger.tables import accounts, batches, holds, seals
-from ledger.texts import after_prefix
+from ledger.tables import ledger as entries
+from ledger.texts import after_prefix, check_text
 
 if TYPE_CHECKING:
     from sqlalchemy import Column
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 MOST: Final = 2**62
 """Above every number."""
+
+_EXAMINED: Final = 2_000
 
 _HASHES: Final = {
     "batch": batches.c.id,
@@ -83,6 +86,38 @@ def _holds(
     )
     with ledger.reading() as connection:
         return list(connection.execute(query).scalars())
+
+
+class Reference(NamedTuple):
+    """An entry that refers to something."""
+
+    asset: int
+    seq: int
+    id: bytes
+
+
+def referring(ledger: Ledger, type_: str, id_: str, most: int) -> list[Reference]:
+    """Return `most` entries that refer to something, by asset and seq.
+
+    Where more than a few thousand do, they are the first of those that the index has first: all
+    would have to be sorted to know the first of all.
+
+    Raises:
+        FieldError: what is asked for is no text.
+    """
+    wanted_type, wanted_id = check_text(type_, "q"), check_text(id_, "q")
+    kind = entries.c.reference_type
+    query = (
+        select(entries.c.asset, entries.c.seq, entries.c.id)
+        .where(
+            entries.c.reference_id == wanted_id,
+            kind == wanted_type if wanted_type else kind.is_(None),
+        )
+        .limit(_EXAMINED)
+    )
+    with ledger.reading() as connection:
+        found = [Reference(*row) for row in connection.execute(query)]
+    return sorted(found)[:most]
 
 
 def batches_with(ledger: Ledger, wanted: Hash32, most: int) -> list[BatchHash]:

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from bridge.api.links import account_url, batch_url, entry_url, hold_url, seal_url, url
-from bridge.api.lists import batches_with, seal_with
+from bridge.api.lists import batches_with, referring, seal_with
 from bridge.api.onchain import replays_in
 from bridge.api.reads import token_of
 from ledger.errors import LedgerError
@@ -129,11 +129,12 @@ def _like(ledger: Ledger, wanted: str) -> Iterator[Found]:
     """Yield entries with that reference, written `type/id`, `type:id` or `id`; then accounts."""
     pairs = [("", wanted)]
     pairs += [(type_, id_) for mark in "/: " for type_, _, id_ in [wanted.partition(mark)] if id_]
+    symbols = {asset.number: asset.symbol for asset in ledger.assets()}
     for type_, id_ in pairs:
         with suppress(LedgerError):
-            for entry in ledger.referenced(type_, id_, limit=MOST):
-                name = f"{entry.asset} entry {entry.seq}, {type_} {id_}"
-                yield Found("entry", name, entry_url(entry.id))
+            for asset, seq, hash_ in referring(ledger, type_, id_, MOST):
+                name = f"{symbols[asset]} entry {seq}, {type_} {id_}"
+                yield Found("entry", name, entry_url(Hash32(hash_)))
     with suppress(LedgerError):
         for account in islice(ledger.accounts(wanted), MOST):
             yield _account(account.account_id)

@@ -21,9 +21,10 @@ from tests.api.server import ApiServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     import httpx
+
+    from tests.support.postgres import PostgresServer
 
 SECOND = 1_000_000
 
@@ -173,16 +174,24 @@ def luminance(colour: str) -> float:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-@pytest.fixture(scope="module")
-def crowded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def crowded(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[httpx.Client]:
     """Serve a ledger with more accounts, holds, seals and assets than a page shows."""
-    path: Path = tmp_path_factory.mktemp("crowded") / "ledger.db"
-    with Ledger.create(f"sqlite:///{path}") as ledger:
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path_factory.mktemp('crowded') / 'ledger.db'}"
+    else:
+        postgres: PostgresServer = request.getfixturevalue("postgres_server")
+        url = postgres.url(postgres.create_database())
+    with Ledger.create(url) as ledger:
         for number in range(2 * PAGE + 2):
             ledger.create_asset(f"A{number:03}", f"Asset {number}", 0)
         for number in range(2 * PAGE + 2):
             ledger.create_account(f"b{number:03}", 100, asset="A000")
             ledger.hold(f"b{number % 2:03}", 1, asset="A000")
+            if number % 2:
+                ledger.transfer("b000", "b001", 1, asset="A000", reference_id="topic")
             ledger.seal()
         ledger.create_account("c", 0)
         server = ApiServer(ledger, Settings(open_reads=True, rate=1e6, burst=1_000_000))
@@ -201,9 +210,9 @@ def crowded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
         ("/holds?asset=A001", 0),
         ("/seals", 2 * PAGE + 2),
         ("/assets", 2 * PAGE + 2),
-        ("/account/b001?asset=A000", 1),
+        ("/account/b001?asset=A000", PAGE + 2),
         ("/account/system?asset=A000", 2 * PAGE + 2),
-        ("/entries?asset=A000", 2 * PAGE + 2),
+        ("/entries?asset=A000", 3 * PAGE + 3),
         ("/entries?asset=A001", 0),
     ],
 )
@@ -237,6 +246,22 @@ def relation(page: str, rel: str) -> str:
     pager = page.rpartition('class="pager"')[2].partition("</nav>")[0]
     found = re.search(rf'rel="{rel}" href="([^"]+)"', pager)
     return unescape(found[1]) if found else ""
+
+
+def test_search_on_a_crowded_ledger(crowded: httpx.Client) -> None:
+    """What many things are called is a list, in order; NUL and the like are no names."""
+    found = crowded.get("/search?q=topic").text
+    names = re.findall(r"<li>.*?>A000 entry (\d+),  ?topic<", found)
+    assert len(names) == PAGE + 1
+    assert names == sorted(names, key=int)
+    assert crowded.get("/search?q=seal%2051").headers["location"] == "/seal/51"
+    assert crowded.get("/search?q=A000%20batch").status_code == 200
+    assert "Nothing found" in crowded.get("/search?q=%00").text
+    assert "Nothing found" in crowded.get("/search?q=a%2F%00").text
+    batch = crowded.get("/v1/batches?asset=A000&limit=1").json()["batches"][0]
+    for name in ("id", "new_head", "tree_root", "payload_hash"):
+        answer = crowded.get(f"/search?q={batch[name]}")
+        assert answer.headers["location"] == "/batch/1?asset=A000"
 
 
 def test_a_page_offers_few_of_many_assets(crowded: httpx.Client) -> None:
