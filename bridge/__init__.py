@@ -64,6 +64,7 @@ from bridge.errors import (
     RpcError,
     SignedOtherwiseError,
     SignerError,
+    StaleBlockError,
     TargetExistsError,
     TransactionError,
     UnderpricedError,
@@ -95,7 +96,7 @@ from bridge.live_operators import (
     read_operator,
     transfer_operator,
 )
-from bridge.locate import first_difference
+from bridge.locate import Located, first_difference, whereabouts
 from bridge.manifest import Manifest, read_manifest
 from bridge.outbox import Attempt, Outbox, Store, Subject
 from bridge.outbox_file import OutboxFile
@@ -180,6 +181,7 @@ __all__ = [
     "KeyFileError",
     "Landed",
     "Limits",
+    "Located",
     "Manifest",
     "Mapped",
     "Mismatch",
@@ -219,6 +221,7 @@ __all__ = [
     "SignedTransaction",
     "Signer",
     "SignerError",
+    "StaleBlockError",
     "StateDifference",
     "StateImport",
     "StatedSeal",
@@ -275,6 +278,7 @@ __all__ = [
     "sign_authorisation",
     "transfer_operator",
     "verify",
+    "whereabouts",
     "with_signature",
     "write_authorisation",
     "write_checkpoint",

@@ -21,7 +21,7 @@ from bridge.sending_options import Teller, depth_options, fee_options
 from bridge.signing import key_options
 from bridge.status import read_status
 from ledger.console import Database, database_option, example, json_option, show
-from ledger.views import counted
+from ledger.views import counted, spanned
 
 if TYPE_CHECKING:
     from bridge.batches import Limits
@@ -116,9 +116,12 @@ def _replay_text(report: ReplayReport) -> str:
             if report.assets
             else ["nothing to send: nothing is sealed"]
         )
-    if report.unsealed:
-        lines.append(f"not sealed yet, so not sent: {report.unsealed} (evm-ledger seal)")
-    return "\n".join(lines)
+    return "\n".join([*lines, *_unsealed_text(report.unsealed)])
+
+
+def _unsealed_text(unsealed: int) -> list[str]:
+    """Return the line that says what stays behind, if something does."""
+    return [f"not sealed yet, so not sent: {unsealed} (evm-ledger seal)"] if unsealed else []
 
 
 def _replay_json(report: ReplayReport) -> dict[str, object]:
@@ -145,8 +148,11 @@ def _replay_json(report: ReplayReport) -> dict[str, object]:
 
 def _preview_text(seen: Preview) -> str:
     """Return for people what would be sent."""
+    unsealed = _unsealed_text(seen.unsealed)
     if not seen.transactions:
-        return f"nothing to send: chain {seen.chain_id} has every sealed entry"
+        nothing = f"nothing to send: chain {seen.chain_id} has every sealed entry"
+        first = nothing if seen.assets else "nothing to send: nothing is sealed"
+        return "\n".join([first, *unsealed])
     transactions = counted(seen.transactions, "transaction", "transactions")
     entries = counted(seen.entries, "entry", "entries")
     funded = "enough" if seen.is_funded else "NOT ENOUGH, send it some"
@@ -158,12 +164,12 @@ def _preview_text(seen: Preview) -> str:
     ]
     for asset in seen.assets:
         if asset.transactions:
-            first = asset.replayed + 1
+            entries = spanned(asset.replayed + 1, asset.replayed + asset.entries)
             lines.append(
-                f"{asset.symbol}: entries {first} to {asset.replayed + asset.entries} in "
+                f"{asset.symbol}: {entries} in "
                 f"{counted(asset.transactions, 'batch', 'batches')} to {asset.token}"
             )
-    return "\n".join([*lines, "dry run: nothing was signed, stored or sent"])
+    return "\n".join([*lines, *unsealed, "dry run: nothing was signed, stored or sent"])
 
 
 def _preview_json(seen: Preview) -> dict[str, object]:
@@ -232,9 +238,8 @@ def _asset_text(asset: AssetStatus) -> str:
 def _attempt_text(attempt: Attempt) -> str:
     """Return what a transaction is, in a few words."""
     about = attempt.subject
-    entries = (
-        "" if about.first_seq is None else f" of entries {about.first_seq} to {about.last_seq}"
-    )
+    first, last = about.first_seq, about.last_seq
+    entries = "" if first is None or last is None else f" of {spanned(first, last)}"
     offers = "" if attempt.fees is None else f", offers {in_gwei(attempt.fees.max_fee)}"
     return f"{attempt.purpose}{entries}, nonce {attempt.nonce}{offers}, {attempt.signed.hash}"
 

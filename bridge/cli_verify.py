@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
+from click.core import ParameterSource
 
+from bridge.compare import replay_advice
 from bridge.console import PATH, bars, connected, fields_json, rpc_options
-from bridge.locate import first_difference
+from bridge.locate import whereabouts
 from bridge.opened import open_export
-from bridge.verify import LEVELS, verify
+from bridge.verify import LEVELS, LIVE_BLOCKS, verify
+from bridge.verify_work import TAGS
 from ledger.console import (
     EXIT_DIFFERS,
     Database,
@@ -27,9 +31,14 @@ if TYPE_CHECKING:
 
     from bridge.chain import Chain
     from bridge.compare import Difference
+    from bridge.locate import Located
     from bridge.progress import ReportProgress
     from bridge.verify import AssetVerified, VerifyReport
     from ledger import Ledger
+
+
+_OLD: Final = 3_600
+"""Seconds after which a head is so old that its node may be behind, or hold the chain back."""
 
 
 @click.command(
@@ -64,6 +73,15 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Only find the first entry that differs, by few questions (a bisection over heads).",
 )
+@click.option(
+    "--live-blocks",
+    type=click.IntRange(0),
+    default=LIVE_BLOCKS,
+    show_default=True,
+    metavar="N",
+    help="At level 3: prove every log of a live token in the last N blocks, by the receipts; what "
+    "moved before them is proven in its sum.",
+)
 @rpc_options
 @database_option
 @json_option
@@ -75,6 +93,7 @@ def chain_verify(
     block: str,
     folder: Path | None,
     where: bool,
+    live_blocks: int,
     rpc: str,
     chain_id: int | None,
     database: Database,
@@ -84,6 +103,12 @@ def chain_verify(
 
     Exit codes: 0 they agree, 1 they do not (each mismatch is named), 2 it could not be told.
     """
+    given = context.get_parameter_source("level") != ParameterSource.DEFAULT
+    if where and given:
+        raise click.UsageError(
+            "--where asks for few heads and has no levels: leave --level out, or --where; every "
+            "level names the first difference"
+        )
     with (
         bars() as progress,
         _opened(database, folder, progress) as ledger,
@@ -91,21 +116,27 @@ def chain_verify(
     ):
         if where:
             found = _find(ledger, chain, block)
-            agree, value, text = not any(found.values()), _where_json(found), _where_text(found)
+            agree, value, text = all(it.agree for it in found), _where_json(found), _where(found)
         else:
-            report = verify(ledger, chain, level, block=block, progress=progress)
-            agree, value, text = report.agree, _verify_json(report), _verify_text(report)
+            report = verify(
+                ledger, chain, level, block=block, live_blocks=live_blocks, progress=progress
+            )
+            late = block in TAGS and not chain.is_local_test
+            notes = _notes(report, time.time()) if late else []
+            age = _age(time.time() - report.block_time)
+            agree, value = report.agree, {**_verify_json(report), "notes": notes}
+            text = "\n".join([_verify_text(report, age), *(f"note: {note}" for note in notes)])
     show(value, text, as_json=as_json)
     context.exit(0 if agree else EXIT_DIFFERS)
 
 
-def _find(ledger: Ledger, chain: Chain, block: str) -> dict[str, Difference | None]:
+def _find(ledger: Ledger, chain: Chain, block: str) -> list[Located]:
     """Return where chain and ledger part, by asset; not of assets that have never been used."""
-    return {
-        asset.symbol: first_difference(ledger, chain, asset.symbol, block=block)
+    return [
+        whereabouts(ledger, chain, asset.symbol, block=block)
         for asset in ledger.assets()
         if ledger.head(asset.symbol).seq or asset.operator is not None
-    }
+    ]
 
 
 @contextmanager
@@ -119,24 +150,28 @@ def _opened(database: Database, folder: Path | None, progress: ReportProgress) -
             yield ledger
 
 
-def _where_text(found: dict[str, Difference | None]) -> str:
+def _where(found: list[Located]) -> str:
     """Return where chain and ledger part, for people."""
-    lines = [
-        f"{symbol}: every head on the chain is the ledger's"
-        if difference is None
-        else f"{symbol}: first difference: {difference}"
-        for symbol, difference in found.items()
-    ]
-    return "\n".join(lines) or "no asset has entries: there is nothing to compare"
+    return "\n".join(map(_where_text, found)) or "no asset has entries: there is nothing to compare"
 
 
-def _where_json(found: dict[str, Difference | None]) -> dict[str, object]:
+def _where_text(found: Located) -> str:
+    """Return where the histories of one asset part, for people."""
+    if found.difference is not None:
+        return f"{found.symbol}: first difference: {found.difference}"
+    same = f"{found.symbol}: every head on the chain is the ledger's"
+    if not found.waiting:
+        return same
+    more = counted(found.waiting, "entry is", "entries are")
+    return f"{same}, and {more} not there: {replay_advice(live=found.live)}"
+
+
+def _where_json(found: list[Located]) -> dict[str, object]:
     """Return where chain and ledger part, as JSON has it."""
     return {
-        "agree": not any(found.values()),
+        "agree": all(it.agree for it in found),
         "assets": [
-            {"symbol": symbol, "difference": _difference_json(difference)}
-            for symbol, difference in found.items()
+            {**fields_json(it), "difference": _difference_json(it.difference)} for it in found
         ],
     }
 
@@ -146,9 +181,10 @@ def _difference_json(difference: Difference | None) -> dict[str, object] | None:
     return None if difference is None else fields_json(difference)
 
 
-def _verify_text(report: VerifyReport) -> str:
-    """Return a verification's outcome for people."""
+def _verify_text(report: VerifyReport, age: str) -> str:
+    """Return a verification's outcome for people; `age` is the block's."""
     where = f"in block {report.block_number} ({report.block_hash}) of chain {report.chain_id}"
+    where = f"{where}, {age} old"
     if report.agree:
         entries = counted(sum(asset.entries for asset in report.assets), "entry", "entries")
         balances = counted(sum(asset.balances for asset in report.assets), "balance")
@@ -165,10 +201,35 @@ def _verify_text(report: VerifyReport) -> str:
 
 
 def _live_text(report: VerifyReport) -> str:
-    """Return what is not proven at any level: the logs of transfers of a live token."""
+    """Return how much is known of what moved since tokens went live."""
     if not (transfers := sum(asset.live_transfers for asset in report.assets)):
         return ""
-    return f"; {counted(transfers, 'transfer')} since by logs that the node gave"
+    since = f"; {counted(transfers, 'transfer')} since"
+    if report.level < max(LEVELS):
+        return f"{since} by logs that the node gave"
+    proven = sum(asset.proven_transfers for asset in report.assets)
+    if proven == transfers:
+        return f"{since}, each proven"
+    return f"{since}, {proven} of them proven one by one, the others in their sum (--live-blocks)"
+
+
+def _notes(report: VerifyReport, now: float) -> list[str]:
+    """Return what a person should know of a head that a node answered; `now` in seconds."""
+    if (seconds := now - report.block_time) < _OLD:
+        return []
+    note = (
+        f"block {report.block_number} was made {_age(seconds)} ago: the node is behind, or shows "
+        "you an old block; compare its number and hash with another source"
+    )
+    return [note]
+
+
+def _age(seconds: float) -> str:
+    """Return a time span for people, in its greatest whole unit."""
+    for unit, size in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        if seconds >= size:
+            return counted(int(seconds // size), unit)
+    return counted(max(0, int(seconds)), "second")
 
 
 def _verify_json(report: VerifyReport) -> dict[str, object]:

@@ -16,6 +16,7 @@ from ledger.ids import batch_id, first_head, next_history
 from ledger.merkle import Frontier
 from ledger.model import Batch, Hash32, Record
 from ledger.payload import encode_payload
+from ledger.views import spanned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -32,7 +33,7 @@ class MismatchKind(StrEnum):
     """What kind of difference was found."""
 
     NOT_REPLAYED = "not-replayed"
-    """Entries are in the ledger and not on the chain: seal and replay them."""
+    """Entries are in the ledger and not on the chain: seal and replay them, while that can be."""
     NOT_SETTLED = "not-settled"
     """A deferral is under way, so the token has no balances yet: replay (docs/deferred.md)."""
     MISSING_LOG = "missing-log"
@@ -111,9 +112,8 @@ class Difference:
         return None
 
     def __str__(self) -> str:
-        entries = f"entry {self.first}"
-        if self.first != self.last:
-            entries = f"in entries {self.first} to {self.last}"
+        entries = spanned(self.first, self.last)
+        entries = entries if self.first == self.last else f"in {entries}"
         batch = "" if self.batch is None else f" (batch {self.batch})"
         return f"{entries} of {self.asset}{batch}"
 
@@ -284,6 +284,13 @@ def foreign_record(
     """Return the mismatch of a movement on the chain that is no entry; `seq` is the contract's."""
     kind, expected = MismatchKind.FOREIGN_LOG, "no such log"
     return Mismatch(kind, symbol, expected, _shown(record), seq=seq, batch=batch)
+
+
+def replay_advice(*, live: bool) -> str:
+    """Return what to do about entries that are not on the chain."""
+    if live:
+        return "the token is live and takes no more, so they are in the ledger alone"
+    return "run `evm-ledger seal`, then `evm-ledger chain replay`"
 
 
 def compare_ends(

@@ -13,6 +13,7 @@ from bridge.fees import FeePolicy
 from bridge.plan_gas import replay_work
 from bridge.positions import locate
 from bridge.tokens import check_operators, read_token
+from ledger.views import spanned
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,6 +56,8 @@ class Preview:
     """Wei a gas that the first transaction would offer."""
     balance: int
     """Wei that the signer has."""
+    unsealed: int
+    """Entries of all assets that are in no batch yet, and so would not be sent."""
 
     @property
     def transactions(self) -> int:
@@ -129,7 +132,16 @@ def preview(
         gas_price=market.price,
         max_fee=offered.max_fee,
         balance=chain.balance(signer.address),
+        unsealed=sum(
+            ledger.head(asset.symbol).seq - _last_sealed(sealed.get(asset.symbol, ()))
+            for asset in ledger.assets()
+        ),
     )
+
+
+def _last_sealed(batches: Sequence[SealedBatch]) -> int:
+    """Return the seq of the last entry that is in a batch."""
+    return batches[-1].batch.last_seq if batches else 0
 
 
 def _asset(
@@ -170,6 +182,6 @@ def _estimate(chain: Chain, signer: TransactionSigner, token: Token, run: Run) -
         raise
     except RpcError as error:
         raise TransactionError(
-            f"{token.asset.symbol} entries {run.batch.first_seq} to {run.batch.last_seq}: the "
-            f"contract would refuse them ({error})"
+            f"{token.asset.symbol} {spanned(run.batch.first_seq, run.batch.last_seq)}: the "
+            f"contract would refuse that ({error})"
         ) from error

@@ -97,6 +97,10 @@ class ReorganisedError(ChainError):
     """A block that was being read is not part of the chain any more: run again."""
 
 
+class StaleBlockError(ChainError):
+    """The node's head is older than a block in which this ledger's own transactions were."""
+
+
 class ContradictionError(ChainError):
     """What a node answered contradicts a proof, or another of its answers: it is not believed."""
 

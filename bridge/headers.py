@@ -57,6 +57,11 @@ class Header:
     timestamp: int
     """Seconds since 1970."""
     state_root: Hash32
+    parent: Hash32
+    """The hash of the block before: so it is as true as this one."""
+    receipts_root: Hash32
+    logs_bloom: bytes
+    """Of every address and topic that the block's logs have (256 bytes)."""
 
 
 def parse_header(block: Mapping[str, Any]) -> Header:
@@ -74,7 +79,10 @@ def parse_header(block: Mapping[str, Any]) -> Header:
         hash=Hash32(keccak(encode_list(fields))),
         number=int(block["number"], 16),
         timestamp=int(block["timestamp"], 16),
-        state_root=Hash32(bytes.fromhex(block["stateRoot"][2:])),
+        state_root=Hash32.parse(block["stateRoot"]),
+        parent=Hash32.parse(block["parentHash"]),
+        receipts_root=Hash32.parse(block["receiptsRoot"]),
+        logs_bloom=bytes.fromhex(block["logsBloom"][2:]),
     )
 
 

@@ -6,13 +6,15 @@ ledger's, all entries up to there are; and if it is not, the difference is there
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from bridge.codec import BATCH_REPLAYED, BatchReplayed, transfer_record
 from bridge.compare import Difference, compare_batch
 from bridge.errors import ContradictionError
+from bridge.known_blocks import check_reached
 from bridge.tokens import checked_logs, read_token
-from bridge.verify_work import named_block
+from bridge.verify_work import TAGS, named_block
 from ledger.encoding import uint_word
 from ledger.model import Hash32
 
@@ -24,6 +26,26 @@ if TYPE_CHECKING:
 
 _LOOK_AHEAD: Final = 64
 """Entries after a batch among which one that was passed over is recognised."""
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """How far the chain has the history of one asset, and where it parts from the ledger's."""
+
+    symbol: str
+    entries: int
+    """Entries on the chain."""
+    waiting: int
+    """Entries that are in the ledger and not on the chain."""
+    live: bool
+    """Whether the token is live, so that those will never be there."""
+    difference: Difference | None
+    """None if every entry on the chain is the ledger's."""
+
+    @property
+    def agree(self) -> bool:
+        """Whether the chain has exactly the ledger's history, as far as heads say."""
+        return self.difference is None and not self.waiting
 
 
 def first_difference(
@@ -39,23 +61,40 @@ def first_difference(
     head was left alone, logs that are not what the head stands for.
 
     Raises:
+        StaleBlockError: the block is older than one with this ledger's own transactions.
         ChainError: it could not be told: the node fails, or has no such contract.
         ContradictionError: the node's answers contradict each other.
     """
+    return whereabouts(ledger, chain, asset, block=block).difference
+
+
+def whereabouts(
+    ledger: Ledger, chain: Chain, asset: str | None = None, *, block: str = "latest"
+) -> Located:
+    """Return `first_difference` with how many entries the chain has and has not; raises as it."""
     at = named_block(chain, block)
+    if block in TAGS:
+        check_reached(ledger, chain, block, at)
     token = read_token(chain, ledger.identity, ledger.asset(asset), at)
-    return _Search(ledger, chain, token, at).run()
+    last = ledger.head(token.asset.symbol).seq
+    return Located(
+        symbol=token.asset.symbol,
+        entries=token.last_seq,
+        waiting=max(0, last - token.last_seq),
+        live=token.live,
+        difference=_Search(ledger, chain, token, at, last).run(),
+    )
 
 
 class _Search:
     """One bisection, and how far it has come."""
 
-    def __init__(self, ledger: Ledger, chain: Chain, token: Token, at: Block) -> None:
+    def __init__(self, ledger: Ledger, chain: Chain, token: Token, at: Block, last: int) -> None:
         self._ledger = ledger
         self._chain = chain
         self._token = token
         self._symbol = token.asset.symbol
-        self._last = ledger.head(self._symbol).seq
+        self._last = last
         self._at = at
         self._agreed = 0
         """The seq of the last entry that is known to be the same."""

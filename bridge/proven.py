@@ -34,19 +34,34 @@ def read_header(chain: Chain, at: Block) -> Header:
     """Return the header of block `at`, which makes the block's hash: so all of it is true.
 
     Raises:
-        ContradictionError: it makes another hash.
+        ContradictionError: it makes another hash, or the node said something else of the block.
     """
-    found = chain.request("eth_getBlockByHash", to_hex(at.hash), False)  # noqa: FBT003 (JSON-RPC is positional)
-    header = chain.parsed("a block", lambda: parse_header(found))
-    if header.hash != at.hash:
+    header = read_header_of(chain, at.hash, at.number)
+    if header.timestamp != at.timestamp:
         raise ContradictionError(
-            f"the header that {chain.name} returned for block {at.number} hashes to {header.hash}, "
-            f"not to the block's {at.hash}: the node lies, or this chain hashes its headers in "
+            f"{chain.name} said that block {at.number} is of second {at.timestamp}, and its header "
+            f"has {header.timestamp}"
+        )
+    return header
+
+
+def read_header_of(chain: Chain, block: Hash32, number: int) -> Header:
+    """Return the header of the block with that hash, which must have that number.
+
+    Raises:
+        ContradictionError: it makes another hash, or has another number.
+    """
+    found = chain.request("eth_getBlockByHash", to_hex(block), False)  # noqa: FBT003 (JSON-RPC is positional)
+    header = chain.parsed("a block", lambda: parse_header(found))
+    if header.hash != block:
+        raise ContradictionError(
+            f"the header that {chain.name} returned for block {number} hashes to {header.hash}, "
+            f"not to the block's {block}: the node lies, or this chain hashes its headers in "
             "another way and nothing can be proven on it"
         )
-    if header.number != at.number:
+    if header.number != number:
         raise ContradictionError(
-            f"{chain.name} called block {header.number} ({at.hash}) number {at.number}"
+            f"{chain.name} called block {header.number} ({block}) number {number}"
         )
     return header
 

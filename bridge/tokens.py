@@ -291,20 +291,19 @@ class ReplayedBatch:
 
 def read_replayed(
     chain: Chain, token: Token, batches: Sequence[BatchReplayed], at: Block
-) -> Iterator[ReplayedBatch | Record]:
-    """Yield each batch with its movements, and each movement that is in no batch, in order.
+) -> Iterator[ReplayedBatch | Log]:
+    """Yield each batch with its movements, and what is in no batch, all in order.
+
+    That is each other `Transfer` up to the last batch, and every log after it.
 
     Raises:
         ChainError: a batch has fewer logs than entries: the node does not have them all.
         ContradictionError: a log is not where it must be, or not as the node said before.
     """
-    waiting: list[tuple[Record, Place]] = []
+    waiting: list[tuple[Record, Log]] = []
     found = 0
     for log in _all_logs(chain, token, batches, at):
-        record = transfer_record(log)
-        if record is not None:
-            waiting.append((record, log.place))
-        elif log.topics[:1] == (BATCH_REPLAYED,):
+        if log.topics[:1] == (BATCH_REPLAYED,):
             event = BatchReplayed.parse(log)
             if found < len(batches) and event != batches[found]:
                 raise ContradictionError(
@@ -317,14 +316,17 @@ def read_replayed(
                     f"{event.size} logs of batch {event.number}: use a node that has all logs"
                 )
             apart = len(waiting) - event.size
-            yield from (record for record, _ in waiting[:apart])
-            _check_places(chain, token, event, [place for _, place in waiting[apart:]])
+            yield from (other for _, other in waiting[:apart])
+            _check_places(chain, token, event, [other.place for _, other in waiting[apart:]])
             yield ReplayedBatch(event, tuple(record for record, _ in waiting[apart:]))
             waiting = []
             found += 1
+        elif found == len(batches):
+            yield log
+        elif (record := transfer_record(log)) is not None:
+            waiting.append((record, log))
     if found != len(batches):
         raise ReorganisedError(f"{token.asset.symbol}: batches moved while they were read: again")
-    yield from (record for record, _ in waiting)
 
 
 def _check_places(

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Final
 
 from bridge.compare import Mismatch, MismatchKind
 from bridge.errors import BridgeError, NoContractError
+from bridge.known_blocks import check_reached
 from bridge.progress import ReportProgress, ignore
 from bridge.proven import ProvenState
 from bridge.verify_balances import Balances
 from bridge.verify_logs import Logs
-from bridge.verify_work import CalledState, Work, named_block
+from bridge.verify_work import TAGS, CalledState, Work, named_block
 from ledger.checks import FoundError, check_account
 from ledger.model import Address, Hash32
 
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 LEVELS: Final = (1, 2, 3)
 """1: logs and history. 2: also every balance, and the total supply. 3: all of it by proof."""
+
+LIVE_BLOCKS: Final = 1_000
+"""In how many of the last blocks the logs of a live token are proven, unless you say otherwise."""
 
 _BALANCES: Final = 2
 _PROOFS: Final = 3
@@ -47,7 +51,9 @@ class AssetVerified:
     balances: int = 0
     """Balances compared; 0 at level 1."""
     live_transfers: int = 0
-    """Transfers since the token went live: their logs are counted, and proven at no level."""
+    """Transfers since the token went live, by their logs."""
+    proven_transfers: int = 0
+    """How many of those are proven one by one; at level 3 the others are proven in their sum."""
     difference: Difference | None = None
     """Where the first difference is, if a log, a head or a stored entry differs."""
 
@@ -59,6 +65,8 @@ class VerifyReport:
     chain_id: int
     block_number: int
     block_hash: Hash32
+    block_time: int
+    """When the block was made, in seconds since 1970; proven at level 3."""
     level: int
     assets: tuple[AssetVerified, ...]
     mismatches: tuple[Mismatch, ...]
@@ -78,6 +86,7 @@ def verify(
     *,
     block: str = "latest",
     limit: int = 1_000,
+    live_blocks: int = LIVE_BLOCKS,
     progress: ReportProgress = ignore,
 ) -> VerifyReport:
     """Compare every entry, and from level 2 every balance, with the chain in one block.
@@ -89,7 +98,12 @@ def verify(
     Entries that are not on the chain are a mismatch too (`NOT_REPLAYED`): chain and ledger do not
     agree until they are sealed and replayed. At most `limit` mismatches are listed.
 
+    What moves after a token went live is in no history. At level 3 the balances prove the sum of
+    its logs, and the receipts of the last `live_blocks` blocks each log there.
+
     Raises:
+        StaleBlockError: the block for "latest", "safe" or "finalized" is older than one in which
+            this ledger's own transactions are noted to be.
         ChainError: it could not be told: the node fails, lacks logs, or has no such contract.
         ContradictionError: the node's answers contradict a proof or each other.
     """
@@ -97,6 +111,8 @@ def verify(
         raise BridgeError(f"level must be one of {LEVELS}, not {level}")
     chain.check_chain_id()
     at = named_block(chain, block)
+    if block in TAGS:
+        check_reached(ledger, chain, block, at)
     work = Work(
         ledger=ledger,
         chain=chain,
@@ -104,6 +120,7 @@ def verify(
         state=ProvenState(chain, at) if level == _PROOFS else CalledState(chain, at),
         is_proven=level == _PROOFS,
         limit=limit,
+        live_blocks=live_blocks,
         progress=progress,
     )
     _check_accounts(work)
@@ -114,6 +131,7 @@ def verify(
         chain_id=chain.chain_id,
         block_number=at.number,
         block_hash=at.hash,
+        block_time=at.timestamp,
         level=level,
         assets=assets,
         mismatches=tuple(work.mismatches),
@@ -159,7 +177,8 @@ def _verify_asset(work: Work, asset: Asset, level: int) -> AssetVerified:
         waiting=logs.waiting,
         batches=token.batches,
         balances=balances,
-        live_transfers=logs.live_transfers,
+        live_transfers=logs.live.transfers,
+        proven_transfers=logs.live.proven_transfers,
         difference=logs.difference,
     )
 

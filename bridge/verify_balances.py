@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from bridge.tokens import Token
     from bridge.verify_logs import Logs
     from bridge.verify_work import Work
+    from ledger.model import Address
     from ledger.results import Balance
 
 _TRIES: Final = 20
@@ -29,7 +30,9 @@ class Balances:
         self._ledger = work.ledger
         self._token = token
         self._symbol = token.asset.symbol
-        self._moved = logs.moved
+        self._live = logs.live
+        self._known: set[Address] = set()
+        """The addresses whose balances are compared, if the logs are compared with them."""
         self._tail: Counter[str] = Counter()
         self._tail_end = logs.followed
         self._add_tail(logs.last)
@@ -46,13 +49,18 @@ class Balances:
                 self._compare(balance, on_chain)
             count += len(chunk)
             work.progress(Progress(f"{self._symbol} balances", count, work.accounts))
+        if self._live.is_proving:
+            self._live.check_others(self._known)
         self._compare_supply()
         return count
 
     def _compare(self, balance: Balance, on_chain: int) -> None:
         """Compare the balance of one account."""
         id_ = balance.account_id
-        moved = self._moved[balance.address]
+        moved = self._live.moved[balance.address]
+        if self._live.is_proving:
+            self._known.add(balance.address)
+            self._live.check_balance(balance.address, on_chain, f"account {id_}")
         if balance.balance - self._tail[id_] + moved == on_chain:
             return
         work, address = self._work, balance.address

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
+from bridge.codec import transfer_record
 from bridge.compare import (
     Difference,
     HistoryChain,
@@ -16,17 +16,21 @@ from bridge.compare import (
     compare_batch,
     compare_ends,
     foreign_record,
+    replay_advice,
     with_addresses,
 )
 from bridge.errors import ContradictionError
+from bridge.known_blocks import noted_batch
 from bridge.progress import Progress
 from bridge.tokens import ReplayedBatch, read_batches, read_replayed
+from bridge.verify_live import LiveLogs
+from ledger.views import counted
 
 if TYPE_CHECKING:
     from bridge.codec import BatchReplayed
     from bridge.tokens import Token
     from bridge.verify_work import Work
-    from ledger.model import Address, Record
+    from ledger.model import Record
     from ledger.results import Entry
 
 _LOOK_AHEAD: Final = 64
@@ -43,10 +47,8 @@ class Logs:
         """The seq of the last entry that is accounted for on the chain."""
         self.waiting = 0
         """How many entries are not."""
-        self.moved: Counter[Address] = Counter()
-        """What accounts gained or lost by transfers after the token went live."""
-        self.live_transfers = 0
-        """How many those were."""
+        self.live = LiveLogs(work, token)
+        """What moved after the token went live."""
         self.difference: Difference | None = None
         """Where chain and ledger part."""
         self._work = work
@@ -70,11 +72,10 @@ class Logs:
                 done += 1
                 work.progress(Progress(self._symbol, found.event.last_seq, token.last_seq))
             elif token.live and done == token.batches:
-                self.moved[found.from_] -= found.amount
-                self.moved[found.to] += found.amount
-                self.live_transfers += 1
-            else:
-                self._report_foreign(found)
+                self.live.follow(found)
+            elif (record := transfer_record(found)) is not None:
+                self._report_foreign(record)
+        self.live.end()
         if self._history.history != token.history:
             kind, own = MismatchKind.HISTORY_DIFFERS, str(self._history.history)
             self._report_history(Mismatch(kind, self._symbol, own, str(token.history)))
@@ -87,6 +88,8 @@ class Logs:
         event, records = found.event, found.records
         if mismatch := self._history.follow(event, records):
             self._report_history(mismatch)
+        if self.live.is_proving:
+            self.live.add_replayed(records)
         entries = self._take(event.size + _LOOK_AHEAD)
         if self._work.doubted:
             entries = with_addresses(entries, records, self._work.doubted)
@@ -145,10 +148,24 @@ class Logs:
 
     def _not_replayed(self, first: int) -> Mismatch:
         """Return the mismatch of the entries that are not on the chain."""
+        more = counted(self.waiting, "more entry", "more entries")
         return Mismatch(
             MismatchKind.NOT_REPLAYED,
             self._symbol,
-            f"{self.waiting} more entries on the chain, up to {self.last}",
-            "none: run `evm-ledger seal`, then `evm-ledger chain replay`",
+            f"{more} on the chain, up to {self.last}",
+            f"none: {self._advice()}",
             seq=first,
         )
+
+    def _advice(self) -> str:
+        """Return what to do about entries that are not on the chain."""
+        work, token = self._work, self._token
+        if token.live:
+            return replay_advice(live=True)
+        noted = noted_batch(work.ledger, work.chain, token.address, work.at)
+        if noted and noted[0] > token.batches:
+            return (
+                f"batch {noted[0]} was noted in block {noted[1]} and is not there: run "
+                "`evm-ledger chain status`, then `evm-ledger chain replay`"
+            )
+        return replay_advice(live=False)

@@ -60,6 +60,8 @@ class Work:
     """Whether `state` is by proof, so that what contradicts it is a lie of the node."""
     limit: int
     """How many mismatches are listed."""
+    live_blocks: int
+    """In how many of the last blocks the logs of a live token are proven, if `is_proven`."""
     progress: ReportProgress
     accounts: int = 0
     """How many accounts there are."""

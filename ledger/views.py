@@ -287,6 +287,11 @@ def counted(number: int, one: str, many: str | None = None) -> str:
     return f"{number} {one if number == 1 else many or one + 's'}"
 
 
+def spanned(first: int, last: int) -> str:
+    """Return "entry 5", or "entries 5 to 7"."""
+    return f"entry {first}" if first == last else f"entries {first} to {last}"
+
+
 def asset_line(asset: Asset) -> str:
     """Return an asset for people, in one line."""
     decimals = counted(asset.decimals, "decimal")

@@ -20,8 +20,10 @@ from bridge.errors import (
     NoAnswerError,
     NoContractError,
     ReorganisedError,
+    StaleBlockError,
 )
 from bridge.replay import replay
+from bridge.status import read_status
 from bridge.tokens import read_balances, read_token
 from bridge.verify import LEVELS, VerifyReport, verify
 from ledger import Ledger, Movement
@@ -285,6 +287,26 @@ def test_entries_that_are_not_replayed_are_counted(replayed: Ledger, chain: Chai
     assert "chain replay" in str(mismatch)
     (gold,) = (a for a in verify(replayed, chain).assets if a.symbol == "GOLD")
     assert (gold.entries, gold.waiting) == (5, 2)
+
+
+def test_batches_that_were_taken_back_are_told_from_those_never_sent(
+    book: Ledger, chain: Chain, signer: Signer
+) -> None:
+    deploy(book, chain, signer)
+    before = chain.request("evm_snapshot")
+    replay(book, chain, signer)
+    noted = chain.block().number
+    chain.request("evm_revert", before)
+    with pytest.raises(StaleBlockError, match=rf"\(replay\) is noted as mined in block {noted} "):
+        verify(book, chain)
+    chain.request("anvil_mine", "0x8")
+    waiting = [str(mismatch) for mismatch in found(book, chain, 3)]
+    assert len(waiting) == 2
+    assert all(
+        "was noted in block" in it and "run `evm-ledger chain status`" in it for it in waiting
+    )
+    read_status(book, chain)
+    assert all("run `evm-ledger seal`, then" in str(it) for it in found(book, chain, 3))
 
 
 def test_entries_posted_while_verifying_are_no_mismatch_of_balances(

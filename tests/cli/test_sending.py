@@ -42,10 +42,17 @@ def test_a_dry_run(deployed: Shell, anvil: Node) -> None:
     assert (seen["transactions"], seen["entries"], seen["nonce"]) == (1, 2, nonce)
     assert seen["is_funded"] is True
     assert int(seen["cost"]) == seen["gas"] * int(seen["gas_price"])
+    assert seen["unsealed"] == 0
     deployed.run("chain", "replay")
     assert deployed.run("chain", "replay", "--dry-run") == (
         "nothing to send: chain 31337 has every sealed entry\n"
     )
+    deployed.run("mint", "bob", "1")
+    behind = "not sealed yet, so not sent: 1 (evm-ledger seal)\n"
+    assert deployed.run("chain", "replay", "--dry-run").endswith(f"sealed entry\n{behind}")
+    assert deployed.json("chain", "replay", "--dry-run")["unsealed"] == 1
+    deployed.run("seal")
+    assert "\nSCI: entry 3 in 1 batch to 0x" in deployed.run("chain", "replay", "--dry-run")
 
 
 def test_status(deployed: Shell, anvil: Node) -> None:

@@ -41,6 +41,7 @@ class RpcProxy:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
             wbufsize = -1  # head and body in one packet: else each answer waits 40 ms for an ACK
+            disable_nagle_algorithm = True  # a body longer than the buffer is sent apart
 
             def do_POST(self) -> None:
                 request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))

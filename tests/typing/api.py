@@ -326,6 +326,7 @@ def chain(ledger: Ledger) -> None:
         assert_type(verified.assets, tuple[bridge.AssetVerified, ...])
         assert_type(bridge.first_difference(ledger, node, "SCI"), bridge.Difference | None)
         assert_type(verified.assets[0].difference, bridge.Difference | None)
+        assert_type(bridge.whereabouts(ledger, node, "SCI"), bridge.Located)
         for mismatch in verified.mismatches:
             assert_type(mismatch, bridge.Mismatch)
             assert_type(mismatch.kind, bridge.MismatchKind)
@@ -424,6 +425,7 @@ WHAT_TO_DO: Mapping[type[bridge.BridgeError], str] = {
     bridge.RpcError: "ask the node",
     bridge.WrongChainError: "give another node",
     bridge.ReorganisedError: "run again",
+    bridge.StaleBlockError: "ask another node",
     bridge.ContradictionError: "ask another node",
     bridge.NoContractError: "deploy",
     bridge.ForeignContractError: "look who was there",
