@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import sqlite3
 import subprocess
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -13,7 +15,7 @@ import pytest
 from eth_account import Account
 from eth_typing import HexStr
 
-from tests.cli.shell import Shell
+from tests.cli.shell import PROGRAM, Shell
 from tests.ledger.support import attacker
 from tests.support import nodes
 
@@ -63,19 +65,27 @@ def guide_chain(guardian: Guardian) -> Iterator[Node]:
 
 @pytest.mark.timeout(900)  # forty programs
 def test_the_guide_from_top_to_bottom(
-    tmp_path: Path, guide_chain: Node, anvil: Node, warm_program: WarmProgram
+    tmp_path: Path, guide_chain: Node, fresh_anvil: Node, warm_program: WarmProgram
 ) -> None:
     make_keys(tmp_path)
     found = list(COMMANDS.finditer(PAGE))
     assert len(found) == PAGE.count("```sh\n")
-    urls = {"https://node.example": guide_chain.url, "http://127.0.0.1:8545": anvil.url}
+    urls = {"https://node.example": guide_chain.url, "http://127.0.0.1:8545": fresh_anvil.url}
     script = f"echo '{BETWEEN}'\n".join(block["code"] for block in found)
     for shown, real in urls.items():
         script = script.replace(shown, real)
+    # What is killed is the program itself, not what asks the warm one to do its work.
+    killed = re.compile(r"^evm-ledger (.* &)$", re.MULTILINE)
+    script, background = killed.subn(rf"{PROGRAM} \1", script)
+    assert background == 1
     ran = subprocess.run(
         ["/bin/sh", "-euc", script],
         cwd=tmp_path,
-        env={"PATH": warm_program.path, "COLUMNS": "100"},
+        env={
+            "PATH": f"{warm_program.path}:{nodes.NODE_JS.parent}",
+            "COLUMNS": "100",
+            "SOURCE": str(nodes.CONTRACTS.parent),
+        },
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -177,6 +187,55 @@ def claimed_too_early(it: Migration) -> str:
     return it("chain", "claim", "send", "signed.json", key="operator")
 
 
+def sealed_too_late(it: Migration) -> str:
+    with closing(sqlite3.connect("points.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        return it("seal", "--lock-timeout", "0.1")
+
+
+def exported_twice(it: Migration) -> str:
+    it.shell.run("export", "points")
+    return it("export", "points")
+
+
+def too_expensive(it: Migration) -> str:
+    cheap = ("--max-fee", "0.000000001", "--give-up-after", "0.1")
+    return it.deployed()("chain", "replay", *cheap, key="operator")
+
+
+def never_mined(it: Migration) -> str:
+    it.deployed().node.rpc("evm_setAutomine", False)  # noqa: FBT003 (JSON-RPC is positional)
+    try:
+        return it("chain", "replay", "--give-up-after", "0.1", key="operator")
+    finally:
+        it.node.rpc("anvil_dropAllTransactions")
+        it.node.rpc("evm_setAutomine", True)  # noqa: FBT003 (JSON-RPC is positional)
+
+
+def taken_back(it: Migration) -> str:
+    """Put the chain where it was before the batch was in a block."""
+    before = it.deployed().node.rpc("evm_snapshot")
+    it.shell.run("chain", "replay", *it.key("operator"))
+    assert it.node.rpc("evm_revert", before)
+    return it("chain", "status")
+
+
+def claimed_too_late(it: Migration) -> str:
+    """Let the chain's time pass the deadline of what was signed."""
+    live = ("--yes", "--allow-unfinalized")
+    it.replayed().shell.run("chain", "finalize", *live, *it.key("operator"))
+    it.claim("registrar")
+    it.node.rpc("evm_increaseTime", 8 * 86_400)
+    it.node.rpc("evm_mine")
+    return it("chain", "claim", "send", "signed.json", key="wallet")
+
+
+def unsigned(it: Migration) -> str:
+    owner = ["--owner", address("wallet"), "--unsigned"]
+    it.deployed().shell.run("chain", "account", "authorise", "bob", "account.json", *owner)
+    return it("chain", "account", "deploy", "account.json", key="wallet")
+
+
 def damaged(it: Migration) -> str:
     it.shell.run("export", "points")
     file = Path("points/entries.jsonl")
@@ -202,6 +261,11 @@ FAILURES: Final[dict[str, Callable[[Migration], str]]] = {
     "the token's operator is": lambda it: it.deployed()("chain", "replay", key="wallet"),
     "does not recompute": lambda it: it.deployed().altered()("chain", "replay", key="operator"),
     "not sealed yet": posted_since,
+    "held the journal": sealed_too_late,
+    "is there already": exported_twice,
+    "may offer more than": too_expensive,
+    "is not mined after": never_mined,
+    "stuck, run": taken_back,
     "not-replayed": lambda it: it.deployed()("chain", "verify"),
     "log-differs": lambda it: it.replayed().altered()("chain", "verify"),
     "is pending": pending,
@@ -210,6 +274,8 @@ FAILURES: Final[dict[str, Callable[[Migration], str]]] = {
     "its last final block": lambda it: it.replayed().finalize(),
     "registrar: is": lambda it: it.replayed().claim("operator"),
     "still mirrors": claimed_too_early,
+    "has passed": claimed_too_late,
+    "signature: is missing": unsigned,
     "was altered: its sha256": damaged,
     "or was altered": other_checkpoint,
     "FOUND": lambda it: it.altered()("audit"),
