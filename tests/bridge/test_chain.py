@@ -134,7 +134,7 @@ def test_waiting_ends(anvil: Node, signer: Signer) -> None:
             signed = chain.transact(signer, NOBODY, gas=21_000, value=5)
             chain.send(signed)
             assert chain.receipt(signed.hash) is None
-            with pytest.raises(TransactionError, match="not mined after 0 seconds"):
+            with pytest.raises(TransactionError, match=r"not mined after \d+ seconds"):
                 chain.wait(signed.hash, timeout=0.1)
     finally:
         _automine(anvil, on=True)
