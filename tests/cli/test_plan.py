@@ -17,6 +17,7 @@ from tests.bridge.planning import new_ledger, open_accounts
 
 if TYPE_CHECKING:
     from tests.cli.shell import Shell
+    from tests.support.nodes import Node
 
 PLAN = ("chain", "plan", "--gas-price")
 
@@ -116,6 +117,23 @@ def test_limits_cut_the_runs(stocked: Shell) -> None:
     limits = ("--gas-cap", "400000", "--max-bytes", "2048", "--block-gas", "5000000")
     made = stocked.json(*PLAN, "1", *limits)
     assert (made["gas_cap"], made["max_bytes"], made["block_gas"]) == (400_000, 2_048, 5_000_000)
+
+
+def test_a_replay_cuts_as_the_column_of_its_rules(shell: Shell, anvil: Node) -> None:
+    """Each set of rules cuts otherwise, and `chain replay` sends what the plan has for it."""
+    with new_ledger(shell.database) as ledger:
+        open_accounts(ledger, 20, 5)
+        ledger.seal()
+    rpc, small = ("--rpc", anvil.url), ("--block-gas", "1500000")
+    columns = shell.json(*PLAN, "1", *small)["rules"]
+    planned = [it["replay"]["transactions"] for it in columns]
+    assert planned[0] < planned[1]
+    shell.run("chain", "deploy", *rpc, "--rules", "planned")
+    for name, transactions in zip(("today", "planned"), planned, strict=True):
+        would = shell.json("chain", "replay", "--dry-run", *rpc, *small, "--rules", name)
+        assert would["transactions"] == transactions
+    sent = shell.json("chain", "replay", *rpc, *small, "--rules", "planned")
+    assert len(sent["assets"][0]["transactions"]) == planned[1]
 
 
 @pytest.mark.parametrize(
