@@ -53,11 +53,26 @@ def _check_extra() -> None:
 )
 @click.option("--open-reads", is_flag=True, help="Let everybody read without a key.")
 @click.option(
-    "--rate", default=100.0, show_default=True, help="Requests a second for one key, on average."
+    "--rate",
+    default=100.0,
+    show_default=True,
+    help="Requests a second for one key (without one: one host), on average.",
 )
-@click.option("--burst", default=200, show_default=True, help="Requests at once for one key.")
+@click.option(
+    "--burst", default=200, show_default=True, help="Requests at once for one key or host."
+)
 @click.option(
     "--max-writes", default=80, show_default=True, help="Writes under way at once; more get a 503."
+)
+@click.option(
+    "--max-listeners", default=100, show_default=True, help="Streams of changes open at once."
+)
+@click.option(
+    "--allowed-host",
+    "hosts",
+    multiple=True,
+    metavar="NAME",
+    help="Also answer to this name (`Host`), as of a proxy before it; repeatable, * for any.",
 )
 @click.option("--access-log", is_flag=True, help="Write a line for each request to stderr.")
 @database_option
@@ -70,17 +85,20 @@ def serve(
     rate: float,
     burst: int,
     max_writes: int,
+    max_listeners: int,
+    hosts: tuple[str, ...],
     access_log: bool,
     database: Database,
     as_json: bool,
 ) -> None:
     """Serve the HTTP API until Ctrl-C; what was accepted is finished first.
 
-    Writing needs a key (`evm-ledger key create`); reading too, unless --open-reads.
+    Writing needs a key (`evm-ledger key create`); reading too, unless --open-reads. Where only this
+    machine can reach it, it answers to localhost alone, unless told so by --allowed-host.
     """
     _check_extra()
     from bridge.api.keys import ApiKeys, clock  # noqa: PLC0415 (needs the extra)
-    from bridge.api.server import is_loopback  # noqa: PLC0415 (same)
+    from bridge.api.server import allowed_hosts, is_loopback  # noqa: PLC0415 (same)
     from bridge.api.server import serve as run  # noqa: PLC0415 (same)
     from bridge.api.settings import Settings  # noqa: PLC0415 (same)
 
@@ -90,6 +108,8 @@ def serve(
         burst=burst,
         max_writes=max_writes,
         threads=max_writes + 16,
+        max_listeners=max_listeners,
+        allowed_hosts=allowed_hosts(host, hosts),
     )
     with database.open() as ledger:
         if not is_loopback(host):

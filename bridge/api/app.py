@@ -24,22 +24,23 @@ from bridge.api import (
     stream,
     writes,
 )
-from bridge.api.desk import Desk
+from bridge.api.desk import looked_up, posted
+from bridge.api.gathering import Gathering
 from bridge.api.guards import Service
 from bridge.api.health import Metrics
 from bridge.api.keys import ApiKeys
-from bridge.api.problems import ProblemOut
+from bridge.api.problems import problem_schemas
 from bridge.api.rates import RateLimiter
 from bridge.api.settings import Settings
 from bridge.api.surroundings import Surroundings
 from ledger import Ledger
 
-_ROUTERS: Final = (
+_ROUTERS: Final = (  # what is asked most comes first: they are tried in this order
     first_spec.router,
+    writes.router,
     stream.router,
     reads.router,
     history_reads.router,
-    writes.router,
     managing.router,
     evidence.router,
     health.router,
@@ -72,7 +73,9 @@ def create_app(ledger: Ledger, settings: Settings | None = None) -> FastAPI:
         redirect_slashes=False,
     )
     by_key, by_host = (RateLimiter(chosen.rate, chosen.burst) for _ in range(2))
-    service = app.state.service = Service(ledger, chosen, ApiKeys(ledger), by_key, by_host, Desk())
+    service = app.state.service = Service(ledger, chosen, ApiKeys(ledger), by_key, by_host)
+    service.postings = Gathering(partial(posted, service))
+    service.lookups = Gathering(partial(looked_up, service))
     app.state.metrics = Metrics()
     problems.install(app)
     pages.install(app, ledger)
@@ -91,8 +94,7 @@ def _described(app: FastAPI) -> dict[str, Any]:
         made = get_openapi(
             title=app.title, version=app.version, description=app.description, routes=app.routes
         )
-        problem = ProblemOut.model_json_schema(ref_template="#/components/schemas/{model}")
-        made["components"]["schemas"]["ProblemOut"] = problem
+        made["components"]["schemas"] |= problem_schemas()
         for name in ("HTTPValidationError", "ValidationError"):
             made["components"]["schemas"].pop(name, None)
         for methods in made["paths"].values():

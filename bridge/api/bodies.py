@@ -4,14 +4,19 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from bridge.api.shapes import AnyHash, Decimal
+from bridge.api.shapes import (
+    AccountText,
+    AnyHash,
+    Decimal,
+    MaybeAccount,
+    Memo,
+    SymbolText,
+    TimeText,
+    Word,
+)
 
 Units = Annotated[str, StringConstraints(pattern=r"^[0-9]+$", max_length=78, strict=True)]
 """Base units in decimal digits."""
-AccountId = Annotated[str, StringConstraints(min_length=1, max_length=255, strict=True)]
-Symbol = Annotated[str, StringConstraints(min_length=1, max_length=64, strict=True)]
-Word = Annotated[str, StringConstraints(max_length=255, strict=True)]
-Memo = Annotated[str, StringConstraints(max_length=4_096, strict=True)]
 
 
 class Body(BaseModel):
@@ -60,10 +65,10 @@ class Words(Body):
 class MovementIn(Words):
     """One entry of a group. From `system` it is a mint, to `system` a burn."""
 
-    from_account: AccountId
-    to_account: AccountId
+    from_account: AccountText
+    to_account: AccountText
     amount: AmountIn
-    asset: Symbol | None = None
+    asset: SymbolText | None = None
 
 
 class TransferIn(MovementIn):
@@ -75,9 +80,9 @@ class TransferIn(MovementIn):
 class MintIn(Words):
     """A mint, or a burn."""
 
-    account_id: AccountId
+    account_id: AccountText
     amount: AmountIn
-    asset: Symbol | None = None
+    asset: SymbolText | None = None
     dry_run: bool = Field(default=False, strict=True)
 
 
@@ -91,8 +96,8 @@ class GroupIn(Body):
 class AssetIn(Body):
     """An asset to create. None of it ever changes."""
 
-    symbol: Symbol
-    name: Annotated[str, StringConstraints(min_length=1, max_length=255, strict=True)]
+    symbol: SymbolText
+    name: Annotated[Word, StringConstraints(min_length=1)]
     decimals: int = Field(18, ge=0, le=255, strict=True)
     endowment: AmountIn | None = Field(
         default=None, description="Of new accounts; 1,000 tokens by default."
@@ -102,26 +107,26 @@ class AssetIn(Body):
 class AccountIn(Body):
     """An account to create."""
 
-    account_id: AccountId
+    account_id: AccountText
     initial_balance: AmountIn | None = Field(
         default=None, description="Minted with it; the asset's endowment if left out."
     )
-    asset: Symbol | None = None
+    asset: SymbolText | None = None
     dry_run: bool = Field(default=False, strict=True)
 
 
 class StatusIn(Body):
     """What may be posted to an account from now on."""
 
-    account_id: AccountId
+    account_id: AccountText
     status: Literal["open", "frozen", "closed"]
 
 
 class LimitsIn(Body):
     """Limits of an account, instead of those it has; null for any amount."""
 
-    account_id: AccountId
-    asset: Symbol | None = None
+    account_id: AccountText
+    asset: SymbolText | None = None
     max_debit: AmountIn | None = None
     max_balance: AmountIn | None = None
 
@@ -129,13 +134,13 @@ class LimitsIn(Body):
 class HoldIn(Words):
     """Part of a balance to set aside."""
 
-    account_id: AccountId
+    account_id: AccountText
     amount: AmountIn
-    to_account: Annotated[str, StringConstraints(max_length=255, strict=True)] = Field(
+    to_account: MaybeAccount = Field(
         "", description="Who gets it when it is posted; left out, posting names who does."
     )
-    asset: Symbol | None = None
-    expires_at: Annotated[str, StringConstraints(max_length=64, strict=True)] | None = Field(
+    asset: SymbolText | None = None
+    expires_at: Annotated[TimeText, StringConstraints(max_length=64, strict=True)] | None = Field(
         default=None, description="ISO 8601 with an offset.", examples=["2030-01-31T12:00:00+00:00"]
     )
     dry_run: bool = Field(default=False, strict=True)
@@ -146,7 +151,7 @@ class PostHoldIn(Words):
 
     amount: AmountIn | None = None
     keep_rest: bool = Field(default=False, strict=True)
-    to_account: Annotated[str, StringConstraints(max_length=255, strict=True)] = ""
+    to_account: MaybeAccount = ""
     dry_run: bool = Field(default=False, strict=True)
 
 

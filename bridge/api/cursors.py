@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 T = TypeVar("T", str, int)
 
 _TAG = 8
-_MOST = 2**62
+_MOST = 2**62 - 1
 
 
 def write_cursor(of: Sequence[object], position: str | int) -> str:

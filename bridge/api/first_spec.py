@@ -8,12 +8,13 @@ from fastapi import APIRouter, Path, Query
 from bridge.api.figures import figures
 from bridge.api.guards import Api, Reader
 from bridge.api.problems import problems
-from bridge.api.reads import SymbolQuery
-from bridge.api.shapes import BalanceOut, EntriesOut, SupplyOut
+from bridge.api.reads import CursorText, Limit, SymbolQuery
+from bridge.api.shapes import AccountText, BalanceOut, EntriesOut, SupplyOut
 from bridge.api.shown import entries_out
+from bridge.api.working import Worked
 from ledger.views import balance_json
 
-router = APIRouter(prefix="/api/token", tags=["first specification"])
+router = APIRouter(prefix="/api/token", tags=["first specification"], route_class=Worked)
 
 _WINDOW = timedelta(days=30)
 
@@ -22,7 +23,7 @@ _WINDOW = timedelta(days=30)
 def balance(
     api: Api,
     caller: Reader,
-    agent_id: Annotated[str, Path(min_length=1, max_length=255)],
+    agent_id: Annotated[AccountText, Path()],
     symbol: SymbolQuery = None,
 ) -> dict[str, Any]:
     """What an account has."""
@@ -42,10 +43,10 @@ def ledger(
     *,
     api: Api,
     caller: Reader,
-    account: Annotated[str, Query(min_length=1, max_length=255)],
+    account: Annotated[AccountText, Query()],
     symbol: SymbolQuery = None,
-    limit: Annotated[int, Query(ge=1, le=1_000)] = 50,
-    cursor: Annotated[str | None, Query(max_length=4_096)] = None,
+    limit: Limit = 50,
+    cursor: CursorText = None,
 ) -> dict[str, Any]:
     """The last entries of an account, the newest first."""
     caller.check_account(account)

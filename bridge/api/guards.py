@@ -2,23 +2,25 @@
 
 from collections.abc import Iterable, Iterator, MutableMapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Final
 
 from anyio import to_thread
 from fastapi import Depends, Header, Request, Security
 from fastapi.openapi.models import HTTPBearer
 from fastapi.security.base import SecurityBase
 
+from bridge.api.gathering import Gathering
 from bridge.api.keys import ApiKey, ApiKeys, KeyRefusedError, Scope
 from bridge.api.problems import RETRY_SECONDS, Problem
 from bridge.api.rates import RateLimiter, host_of
 from bridge.api.settings import Settings
+from bridge.api.trees import Trees
 from ledger import ISSUER, Ledger
 from ledger.addresses import normalize_account_id
 
-if TYPE_CHECKING:
-    from bridge.api.desk import Desk
+KEY_FORM: Final = "[!-~]([ -~]*[!-~])?"
+"""Of an Idempotency-Key: ASCII, and no blank at its ends."""
 
 MAX_KEY: Final = 240
 """Characters in an Idempotency-Key: the ledger's 255, less the id of the API key before it."""
@@ -33,11 +35,15 @@ class Service:
     keys: ApiKeys
     by_key: RateLimiter
     by_host: RateLimiter
-    desk: "Desk"
+    trees: Trees = field(default_factory=Trees)
     writes: int = 0
     """Writes under way."""
-    listeners: int = 0
-    """Streams of changes that are open."""
+    listening: set[object] = field(default_factory=set)
+    """Where those are who listen for changes: host and port."""
+    postings: Gathering[Any] = field(init=False)
+    """Where postings of one entry meet."""
+    lookups: Gathering[Any] = field(init=False)
+    """Where readings of one row meet."""
     stopping: bool = False
     """Whether the server is asked to end: who listens for changes is sent home."""
 
@@ -219,7 +225,7 @@ async def idempotency_key(
             alias="Idempotency-Key",
             min_length=1,
             max_length=MAX_KEY,
-            pattern=r"^[!-~]([ -~]*[!-~])?$",
+            pattern=f"^{KEY_FORM}$",
             description="What names this request: sent again, it gives the first result again.",
         ),
     ] = None,

@@ -9,9 +9,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bridge.api.guards import Api, Reader
 from bridge.api.problems import Problem, problems
+from bridge.api.working import Worked
 from ledger import LedgerError
 
-router = APIRouter(tags=["operation"])
+router = APIRouter(tags=["operation"], route_class=Worked)
 
 _SECONDS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 

@@ -9,7 +9,15 @@ from bridge.api.cursors import read_cursor, write_cursor
 from bridge.api.guards import Api, Caller, Reader
 from bridge.api.onchain import reached
 from bridge.api.problems import Problem, problems
-from bridge.api.reads import AccountQuery, CursorText, HashPath, Limit, SymbolQuery, token_of
+from bridge.api.reads import (
+    CURSOR,
+    AccountQuery,
+    CursorText,
+    HashPath,
+    Limit,
+    SymbolQuery,
+    token_of,
+)
 from bridge.api.shapes import (
     BatchesOut,
     BatchOut,
@@ -20,10 +28,11 @@ from bridge.api.shapes import (
     SealOut,
     SealsOut,
 )
+from bridge.api.working import Worked
 from ledger import Hash32, HoldState, Ledger
 from ledger.views import batch_json, change_json, hold_json, sealed_json
 
-router = APIRouter(prefix="/v1")
+router = APIRouter(prefix="/v1", route_class=Worked)
 
 # --- holds ---
 
@@ -86,7 +95,7 @@ def list_seals(
 
 @router.get("/seals/{number}", response_model=SealOut, responses=problems(404), tags=["batches"])
 def read_seal(
-    api: Api, caller: Reader, number: Annotated[int, Path(ge=1, le=2**62)]
+    api: Api, caller: Reader, number: Annotated[int, Path(ge=1, lt=2**62)]
 ) -> dict[str, Any]:
     """One seal and its batches."""
     caller.check_everything()
@@ -110,11 +119,12 @@ def list_batches(
     asset = api.ledger.asset(symbol)
     of = ("batches", str(asset.id))
     first = (read_cursor(of, cursor, int) or 0) + 1
-    page = api.ledger.batches(asset.symbol, first, limit + 1)
-    shown = page[:limit]
+    page = api.ledger.batches(asset.symbol, first, limit)
+    last = page[-1].batch.number if len(page) == limit else None
+    more = last is not None and api.ledger.batch(last + 1, asset.symbol) is not None
     return {
-        "batches": [batch_json(batch) for batch in shown],
-        "cursor": write_cursor(of, shown[-1].batch.number) if len(page) > limit else None,
+        "batches": [batch_json(batch) for batch in page],
+        "cursor": write_cursor(of, last) if last is not None and more else None,
     }
 
 
@@ -122,7 +132,7 @@ def list_batches(
 def read_batch(
     api: Api,
     caller: Reader,
-    number: Annotated[int, Path(ge=1, le=2**62)],
+    number: Annotated[int, Path(ge=1, lt=2**62)],
     symbol: SymbolQuery = None,
 ) -> dict[str, Any]:
     """One batch of an asset."""
@@ -181,7 +191,7 @@ def check_listener(caller: Caller) -> None:
 def list_changes(
     api: Api,
     caller: Reader,
-    after: Annotated[str | None, Query(max_length=65_536)] = None,
+    after: Annotated[str | None, Query(pattern=CURSOR)] = None,
     limit: Limit = 100,
 ) -> dict[str, Any]:
     """What happened after a cursor, in order; without one, from the start."""

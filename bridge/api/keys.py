@@ -11,25 +11,31 @@ import json
 import re
 import secrets
 import time
+from collections import OrderedDict
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import BigInteger, LargeBinary, Text, column, insert, select, table, update
 
 from ledger.addresses import normalize_account_id
+from ledger.dialects import dialect_of
 from ledger.errors import FieldError, LedgerError
 from ledger.texts import check_text
 from ledger.times import microseconds
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from datetime import datetime
 
     from ledger import Ledger
 
 _TOKEN: Final = re.compile(r"evl_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
+
+_MOST_KNOWN: Final = 10_000
+"""Keys that a process remembers; the ones that it learned first are forgotten."""
 
 # The schema itself is made by the migrations.
 _keys: Final = table(
@@ -93,6 +99,8 @@ class ApiKeys:
     def __init__(self, ledger: Ledger) -> None:
         """Keep the keys in the ledger's own database."""
         self._ledger = ledger
+        self._known: OrderedDict[str, tuple[bytes, ApiKey]] = OrderedDict()
+        self._lock = Lock()
 
     def create(
         self,
@@ -141,21 +149,50 @@ class ApiKeys:
         Raises:
             KeyRefusedError: there is none, it has expired, or it was revoked.
         """
-        found = _TOKEN.fullmatch(token)
-        id_, secret = found.groups() if found else ("", "")
+        id_, secret = _parts(token)
         with self._ledger.reading() as connection:
             row = connection.execute(select(_keys).where(_keys.c.id == id_)).one_or_none()
         expected = bytes(32) if row is None else bytes(row.hash)
         is_same = hmac.compare_digest(_hash(secret), expected)
         if row is None or not is_same or _key(row).state(clock()) != "active":
             raise KeyRefusedError("the key is none of this ledger's, or is not valid any more")
-        return _key(row)
+        key = _key(row)
+        with self._lock:
+            self._known[id_] = (expected, key)
+            if len(self._known) > _MOST_KNOWN:
+                self._known.popitem(last=False)
+        return key
 
-    def is_active(self, id_: str) -> bool:
+    def remembered(self, token: str) -> ApiKey | None:
+        """Return the key of a token that was checked before, without asking the database.
+
+        What a key is never changes, but its end: ask `is_active` before anything is done for it.
+        """
+        id_, secret = _parts(token)
+        expected, key = self._known.get(id_, (bytes(32), None))
+        is_same = hmac.compare_digest(_hash(secret), expected)
+        return key if is_same else None
+
+    def is_active(self, key: ApiKey) -> bool:
         """Tell whether a key that was checked before is still good."""
+        return not self.ended([key])
+
+    def ended(self, keys: Collection[ApiKey]) -> set[str]:
+        """Return the ids of those of `keys` that were revoked or have expired since."""
+        wanted = {key.id for key in keys}
         with self._ledger.reading() as connection:
-            row = connection.execute(select(_keys).where(_keys.c.id == id_)).one_or_none()
-        return row is not None and _key(row).state(clock()) == "active"
+            dialect = dialect_of(connection)
+            sql = (
+                "SELECT id, expires_at FROM token_api_keys "  # noqa: S608 (constant)
+                f"WHERE revoked_at IS NULL AND {dialect.any_of('id')}"
+            )
+            rows = dialect.rows(connection, sql, dialect.values(wanted))
+        now = clock()
+        ended = wanted - {id_ for id_, end in rows if end is None or end > now}
+        with self._lock:
+            for id_ in ended:
+                self._known.pop(id_, None)
+        return ended
 
     def revoke(self, id_: str) -> ApiKey:
         """Let a key be of no use any more, from now on and for ever.
@@ -182,6 +219,12 @@ class ApiKeys:
 def clock() -> int:
     """Return microseconds since 1970: keys expire by this host's clock."""
     return time.time_ns() // 1_000
+
+
+def _parts(token: str) -> tuple[str, str]:
+    """Return the id and the secret in a token; empty ones if it is none."""
+    found = _TOKEN.fullmatch(token)
+    return (found[1], found[2]) if found else ("", "")
 
 
 def _hash(secret: str) -> bytes:

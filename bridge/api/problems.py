@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 
 from bridge.errors import BridgeError
@@ -87,7 +87,9 @@ Code = Literal[
     "ACCOUNT_FORBIDDEN",
     "ACCOUNT_MISSING",
     "IDEMPOTENCY_KEY_MISSING",
+    "BODY_UNREADABLE",
     "BODY_TOO_LARGE",
+    "HOST_UNKNOWN",
     "RATE_LIMITED",
     "OVERLOADED",
     "BUSY",
@@ -98,6 +100,29 @@ Code = Literal[
     "INTERNAL",
 ]
 """Codes of what is no refusal of the ledger."""
+
+CODES: Final[Mapping[int, tuple[Code, ...]]] = {
+    400: ("IDEMPOTENCY_KEY_MISSING", "BODY_UNREADABLE"),
+    401: ("KEY_MISSING", "KEY_INVALID"),
+    403: ("SCOPE_MISSING", "ACCOUNT_FORBIDDEN"),
+    404: ("NOT_FOUND",),
+    405: ("METHOD_NOT_ALLOWED",),
+    409: ("NOT_SEALED",),
+    413: ("BODY_TOO_LARGE",),
+    421: ("HOST_UNKNOWN",),
+    422: ("ACCOUNT_MISSING",),
+    429: ("RATE_LIMITED",),
+    500: ("INTERNAL",),
+    503: ("OVERLOADED", "BUSY", "CONFLICT"),
+}
+"""The codes that a status may have besides the refusals of that status."""
+
+
+def codes_of(status: int) -> list[str]:
+    """Return every code that comes with `status`."""
+    return sorted(
+        {*CODES[status], *(str(rule) for rule, its in STATUS_OF.items() if its == status)}
+    )
 
 
 class Problem(Exception):  # noqa: N818 (RFC 9457's word)
@@ -120,14 +145,16 @@ class Problem(Exception):  # noqa: N818 (RFC 9457's word)
 class ProblemOut(BaseModel):
     """Problem details (RFC 9457)."""
 
-    type: str = "about:blank"
+    model_config = ConfigDict(extra="forbid")
+
+    type: Literal["about:blank"]
     title: str
     status: int
     detail: str
     code: str
     """The refusal's rule (docs/refusals.md), or one of the API's own (docs/api.md)."""
-    field: str | None = None
-    """The field that is wrong, where it is one."""
+    field: str = ""
+    """The field that is wrong; left out where it is none."""
 
 
 def problem_response(
@@ -153,14 +180,28 @@ def problem_response(
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return what OpenAPI says of the problems that an endpoint may answer with."""
-    common = {401, 403, 405, 413, 422, 429, 500, 503}
+    common = {401, 403, 405, 413, 421, 422, 429, 500, 503}
     return {
         status: {
             "description": HTTPStatus(status).phrase,
-            "content": {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/ProblemOut"}}},
+            "content": {
+                PROBLEM_JSON: {"schema": {"$ref": f"#/components/schemas/Problem{status}"}}
+            },
         }
         for status in sorted(common | set(statuses))
     }
+
+
+def problem_schemas() -> dict[str, dict[str, Any]]:
+    """Return what OpenAPI refers to: for each status its problems, whose codes are no others."""
+    schemas: dict[str, dict[str, Any]] = {}
+    for status in CODES:
+        schema = ProblemOut.model_json_schema()
+        schema["title"] = name = f"Problem{status}"
+        schema["properties"]["status"]["const"] = status
+        schema["properties"]["code"]["enum"] = codes_of(status)
+        schemas[name] = schema
+    return schemas
 
 
 def install(app: FastAPI) -> None:
@@ -171,14 +212,19 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http_error)
 
 
-def _problem(_: Request, error: Exception) -> JSONResponse:
+async def answer_to(request: Request, error: Exception) -> JSONResponse:
+    """Return what is said of an error. Raises what is none of the API's or the ledger's."""
+    return await (_problem if isinstance(error, Problem) else _ledger_error)(request, error)
+
+
+async def _problem(_: Request, error: Exception) -> JSONResponse:
     """Answer with a problem that was raised as one."""
     if not isinstance(error, Problem):
         raise error
     return problem_response(error.status, error.code, error.detail, headers=error.headers)
 
 
-def _ledger_error(request: Request, error: Exception) -> JSONResponse:
+async def _ledger_error(request: Request, error: Exception) -> JSONResponse:
     """Answer with what the ledger says, but to a key of some accounts nothing of others."""
     if isinstance(error, RefusedError):
         status = STATUS_OF[error.rule]
@@ -198,35 +244,50 @@ def _ledger_error(request: Request, error: Exception) -> JSONResponse:
     raise error
 
 
-def _invalid(_: Request, error: Exception) -> JSONResponse:
+_FORMS: Final = {"constrained-str", "BothUnits", "Tokens", "BaseUnits"}
+"""The forms of an amount: in which of them a field is wrong, is not the caller's concern."""
+
+
+async def _invalid(_: Request, error: Exception) -> JSONResponse:
     """Answer with the first field that has the wrong form; what was sent is not repeated."""
     if not isinstance(error, RequestValidationError):
         raise error
     first = error.errors()[0]
+    if first["type"] == "json_invalid" or isinstance(first.get("input"), bytes):
+        return _unreadable()
     place = [str(part) for part in first["loc"]]
-    field = ".".join(place[1:]) or place[0]
+    field = ".".join(part for part in place[1:] if part not in _FORMS) or place[0]
     detail = f"{field}: {first['msg']}"
     return problem_response(_UNPROCESSABLE, str(Rule.INVALID_FIELD), detail, field=field)
 
 
-def _http_error(request: Request, error: Exception) -> JSONResponse:
+async def _http_error(request: Request, error: Exception) -> JSONResponse:
     """Answer with what the framework itself refuses."""
     if not isinstance(error, HTTPException):
         raise error
     headers = dict(error.headers or {})
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         headers["Allow"] = ", ".join(sorted(_allowed(request)))
+    if error.status_code == HTTPStatus.BAD_REQUEST:  # bytes that are no text, or nested too deep
+        return _unreadable()
     codes = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 413: "BODY_TOO_LARGE"}
     code = codes.get(error.status_code, str(Rule.INVALID_FIELD))
     return problem_response(error.status_code, code, str(error.detail), headers=headers)
 
 
+def _unreadable() -> JSONResponse:
+    """Answer to a body that is no JSON."""
+    detail = "the body must be JSON in UTF-8, sent with Content-Type: application/json"
+    return problem_response(400, "BODY_UNREADABLE", detail)
+
+
 def _allowed(request: Request) -> set[str]:
     """Return the methods of every route with the request's path; the framework names one's."""
     path = request.scope["path"]
-    return {
+    known = {
         method
         for route in request.app.state.routes
         if route.path_regex.match(path)
         for method in route.methods or ()
     }
+    return known | {"HEAD"} if "GET" in known else known

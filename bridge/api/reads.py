@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 from itertools import islice
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Path, Query
 
@@ -13,6 +13,7 @@ from bridge.api.problems import Problem, problems
 from bridge.api.shapes import (
     AccountBalances,
     AccountsOut,
+    AccountText,
     AnyHash,
     AssetOut,
     AssetsOut,
@@ -21,8 +22,11 @@ from bridge.api.shapes import (
     LedgerOut,
     PastBalanceOut,
     SupplyOut,
+    SymbolText,
+    Word,
 )
 from bridge.api.shown import entries_out, entry_out
+from bridge.api.working import Worked
 from bridge.artifacts import token_address
 from ledger import Asset, Filters, Hash32, Ledger
 from ledger.measures import MAX_HOURS
@@ -35,22 +39,34 @@ from ledger.views import (
     entry_json,
 )
 
-router = APIRouter(prefix="/v1")
+router = APIRouter(prefix="/v1", route_class=Worked)
 
 Limit = Annotated[int, Query(ge=1, le=1_000, description="Rows in the page, at most.")]
+CURSOR: Final = r"^[A-Za-z0-9_-]+=*$"
 CursorText = Annotated[
     str | None,
-    Query(alias="cursor", max_length=4_096, description="Where an earlier page of this list ended"),
-]
-SymbolQuery = Annotated[
-    str | None,
     Query(
-        alias="asset", max_length=64, description="May be left out while the ledger has one asset."
+        alias="cursor",
+        max_length=4_096,
+        pattern=CURSOR,
+        description="Where an earlier page of this list ended.",
     ),
 ]
-AccountQuery = Annotated[str | None, Query(alias="account", max_length=255)]
+SymbolQuery = Annotated[
+    SymbolText | None,
+    Query(alias="asset", description="May be left out while the ledger has one asset."),
+]
+AccountQuery = Annotated[AccountText | None, Query(alias="account")]
+Moment = Annotated[
+    str | None,
+    Query(
+        max_length=64,
+        description="ISO 8601 with an offset.",
+        json_schema_extra={"format": "date-time"},
+    ),
+]
 HashPath = Annotated[AnyHash, Path()]
-Text = Annotated[str | None, Query(max_length=255)]
+Text = Annotated[Word | None, Query()]
 
 
 def token_of(ledger: Ledger, asset: Asset) -> str | None:
@@ -87,9 +103,7 @@ def list_assets(api: Api, _: Reader) -> dict[str, Any]:
 @router.get(
     "/assets/{symbol:path}", response_model=AssetOut, responses=problems(404), tags=["assets"]
 )
-def read_asset(
-    api: Api, _: Reader, symbol: Annotated[str, Path(min_length=1, max_length=64)]
-) -> dict[str, Any]:
+def read_asset(api: Api, _: Reader, symbol: Annotated[SymbolText, Path()]) -> dict[str, Any]:
     """One asset."""
     return asset_out(api.ledger, api.ledger.asset(symbol))
 
@@ -98,7 +112,7 @@ def read_asset(
 def list_accounts(
     api: Api,
     caller: Reader,
-    prefix: Annotated[str, Query(max_length=255)] = "",
+    prefix: Annotated[Word, Query()] = "",
     limit: Limit = 50,
     cursor: CursorText = None,
 ) -> dict[str, Any]:
@@ -122,7 +136,7 @@ def list_accounts(
     tags=["accounts"],
 )
 def read_account(
-    api: Api, caller: Reader, account_id: Annotated[str, Path(min_length=1, max_length=255)]
+    api: Api, caller: Reader, account_id: Annotated[AccountText, Path()]
 ) -> dict[str, Any]:
     """An account, and what it has of each asset."""
     caller.check_account(account_id)
@@ -139,16 +153,22 @@ def read_account(
 def read_past_balance(
     api: Api,
     caller: Reader,
-    account: Annotated[str, Query(min_length=1, max_length=255)],
+    account: Annotated[AccountText, Query()],
     at: Annotated[
-        str, Query(max_length=64, description="A seq, or an instant (ISO 8601 with an offset).")
-    ],
+        str | None,
+        Query(
+            max_length=64,
+            description="A seq, or an instant (ISO 8601 with an offset); now, if left out.",
+        ),
+    ] = None,
     symbol: SymbolQuery = None,
 ) -> dict[str, Any]:
-    """What an account had right after an entry, or at an instant."""
+    """What an account had right after an entry, or at an instant; or what it has."""
     caller.check_account(account)
     asset = api.ledger.asset(symbol)
     own = api.ledger.account(account).account_id
+    if at is None:
+        at = str(api.ledger.head(asset.symbol).seq)
     is_seq = at.isascii() and at.isdigit()
     balance = api.ledger.balance_at(
         own, int(at) if is_seq else parse_moment(at, "at"), asset.symbol
@@ -184,8 +204,8 @@ def list_entries(
     account: AccountQuery = None,
     symbol: SymbolQuery = None,
     order: Literal["newest", "oldest"] = "newest",
-    since: Annotated[str | None, Query(max_length=64)] = None,
-    until: Annotated[str | None, Query(max_length=64)] = None,
+    since: Moment = None,
+    until: Moment = None,
     reason_prefix: Text = None,
     reference_type: Text = None,
     reference_id: Text = None,

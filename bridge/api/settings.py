@@ -29,6 +29,10 @@ class Settings:
     """Requests that work at once, more than `max_writes`: reads go on while writes wait."""
     poll: float = 0.5
     """Seconds between two looks for changes, where somebody listens."""
+    max_listeners: int = 100
+    """Streams of changes at once; one more is told to come back (503)."""
+    allowed_hosts: frozenset[str] | None = None
+    """Names that a `Host` header may have, in lower case and without a port; None for any."""
 
     def __post_init__(self) -> None:
         for name, least, most in (
@@ -38,6 +42,7 @@ class Settings:
             ("max_writes", 1, 100_000),
             ("threads", 1, 1_000),
             ("poll", 0.01, 60),
+            ("max_listeners", 1, 100_000),
         ):
             if not least <= getattr(self, name) <= most:
                 raise FieldError(name, f"must be within {least} .. {most}")

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from ledger import ChangeType
 from ledger.amounts import MAX_DECIMALS
 
 Decimal = Annotated[
@@ -12,9 +13,44 @@ Decimal = Annotated[
 """Whole tokens in plain decimals: "12.5"."""
 
 
+AccountText = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^[^\x00-\x1f\x7f-\x9f]+$", min_length=1, max_length=255, strict=True
+    ),
+]
+"""The id of an account: no control characters. (Nor unassigned ones, which no pattern can say.)"""
+MaybeAccount = Annotated[
+    str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]*$", max_length=255, strict=True)
+]
+"""An account's id, or empty for none."""
+SymbolText = Annotated[
+    str, StringConstraints(pattern=r"^[^\x00]+$", min_length=1, max_length=64, strict=True)
+]
+Word = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$", max_length=255, strict=True)]
+Memo = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$", max_length=4_096, strict=True)]
+"""At most 4,096 bytes, which JSON Schema cannot say."""
+Number = Annotated[int, Field(ge=1, lt=2**62)]
+"""Of an entry, event, batch or seal: they are counted from 1."""
+ChainId = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,78}$")]
+Micros = Annotated[
+    str, Field(pattern=r"^[0-9]{1,19}$", description="Microseconds since 1970, UTC.")
+]
+TimeText = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+"""ISO 8601, UTC."""
+CursorOut = Annotated[
+    str | None, Field(description="Where the next page begins; null after the last.")
+]
+
 HashText = Annotated[str, StringConstraints(pattern=r"^0x[0-9a-f]{64}$")]
 AddressText = Annotated[str, StringConstraints(pattern=r"^0x[0-9a-fA-F]{40}$")]
-Ratio = Annotated[str, Field(description="An exact ratio, rounded half to even to six decimals.")]
+Ratio = Annotated[
+    str,
+    Field(
+        pattern=r"^[0-9]+\.[0-9]{6}$",
+        description="An exact ratio, rounded half to even to six decimals.",
+    ),
+]
 AnyHash = Annotated[str, StringConstraints(pattern=r"^0x[0-9a-fA-F]{64}$", strict=True)]
 
 
@@ -48,18 +84,18 @@ class LedgerOut(Shape):
     """Which ledger this is."""
 
     ledger_id: HashText
-    chain_id: str = Field(description="The ledger's own, before any chain (decimal).")
+    chain_id: ChainId = Field(description="The ledger's own, before any chain.")
     registrar: AddressText
-    last_seal: int
-    assets: list[str]
+    last_seal: int = Field(ge=0, description="0 before the first.")
+    assets: list[SymbolText]
 
 
 class AssetOut(Shape):
     """An asset."""
 
-    symbol: str
-    name: str
-    decimals: int
+    symbol: SymbolText
+    name: Word
+    decimals: int = Field(ge=0, le=255)
     id: HashText
     endowment: Amount
     operator: AddressText | None
@@ -76,19 +112,19 @@ class AssetsOut(Shape):
 class LinkOut(Shape):
     """How an address that is not derived was proved."""
 
-    scheme: str
-    chain_id: int
-    signature: str | None
+    scheme: Literal["eip712", "eip191", "erc1271", "operator"]
+    chain_id: int = Field(ge=0)
+    signature: Annotated[str, StringConstraints(pattern=r"^0x([0-9a-f]{2})*$")] | None
 
 
 class AccountOut(Shape):
     """An account."""
 
-    account_id: str
+    account_id: AccountText
     address: AddressText
     derived: bool
     registrar: AddressText
-    created_at: str = Field(description="Microseconds since 1970, UTC.")
+    created_at: Micros
     status: Literal["open", "frozen", "closed"]
     link: LinkOut | None
 
@@ -96,8 +132,8 @@ class AccountOut(Shape):
 class BalanceOut(Shape):
     """The numbers of an account in an asset."""
 
-    asset: str
-    account_id: str
+    asset: SymbolText
+    account_id: AccountText
     address: AddressText
     balance: Amount
     available: Amount
@@ -118,14 +154,14 @@ class AccountsOut(Shape):
     """A page of accounts, by id."""
 
     accounts: list[AccountOut]
-    cursor: str | None = Field(description="Where the next page begins; null after the last.")
+    cursor: CursorOut
 
 
 class PastBalanceOut(Shape):
     """What an account had at an earlier time."""
 
-    asset: str
-    account_id: str
+    asset: SymbolText
+    account_id: AccountText
     at: str
     balance: Amount
 
@@ -133,26 +169,28 @@ class PastBalanceOut(Shape):
 class EntryOut(Shape):
     """An entry."""
 
-    asset: str
-    seq: int
+    asset: SymbolText
+    seq: Number
     id: HashText
     head: HashText
-    time: str = Field(description="ISO 8601, UTC.")
-    timestamp: str = Field(description="Microseconds since 1970, UTC.")
-    from_account: str
-    to_account: str
+    time: TimeText
+    timestamp: Micros
+    from_account: AccountText
+    to_account: AccountText
     amount: Amount
     balance_after_from: Amount | None = Field(
         description="Null for a key of other accounts than this one."
     )
     balance_after_to: Amount | None
-    reason: str
-    reference_type: str
-    reference_id: str
-    memo: str
-    idempotency_key: str
+    reason: Word
+    reference_type: Word
+    reference_id: Word
+    memo: Memo
+    idempotency_key: Word = Field(
+        description="With the id of the API key before it, if one sent it."
+    )
     group: HashText
-    kind: str
+    kind: Literal["", "reversal", "hold", "chain", "signed"]
     cause: HashText
     repeated: Repeated
 
@@ -161,45 +199,47 @@ class EntriesOut(Shape):
     """A page of entries. A short page may have a cursor: go on until there is none."""
 
     entries: list[EntryOut]
-    cursor: str | None
+    cursor: CursorOut
 
 
 class HoldOut(Shape):
     """A hold."""
 
-    asset: str
-    number: int
+    asset: SymbolText
+    number: Number
     id: HashText
     state: Literal["pending", "posted", "voided", "expired"]
-    account_id: str
-    to_account: str
+    account_id: AccountText
+    to_account: MaybeAccount
     amount: Amount
     remaining: Amount
-    created_at: str
-    updated_at: str
-    expires_at: str | None
-    reason: str
-    reference_type: str
-    reference_id: str
-    memo: str
-    idempotency_key: str
+    created_at: TimeText
+    updated_at: TimeText
+    expires_at: TimeText | None
+    reason: Word
+    reference_type: Word
+    reference_id: Word
+    memo: Memo
+    idempotency_key: Word = Field(
+        description="With the id of the API key before it, if one sent it."
+    )
 
 
 class HoldsOut(Shape):
     """A page of holds, the oldest first."""
 
     holds: list[HoldOut]
-    cursor: str | None
+    cursor: CursorOut
 
 
 class BatchOut(Shape):
     """A batch of a seal."""
 
-    asset: str
-    number: int
+    asset: SymbolText
+    number: Number
     id: HashText
-    first_seq: int
-    last_seq: int
+    first_seq: Number
+    last_seq: Number
     new_head: HashText
     tree_root: HashText
     payload_hash: HashText
@@ -209,23 +249,23 @@ class BatchesOut(Shape):
     """A page of an asset's batches, in order."""
 
     batches: list[BatchOut]
-    cursor: str | None
+    cursor: CursorOut
 
 
 class ReachedOut(Shape):
     """How far an asset is replayed on a chain."""
 
-    chain_id: str
-    replayed: int = Field(description="The seq of the last entry there.")
+    chain_id: ChainId
+    replayed: int = Field(ge=0, description="The seq of the last entry there.")
     state: Literal["mined", "safe", "finalized"]
 
 
 class AssetOnChains(Shape):
     """Where an asset is."""
 
-    asset: str
+    asset: SymbolText
     token: AddressText | None
-    entries: int
+    entries: int = Field(ge=0)
     chains: list[ReachedOut]
 
 
@@ -238,10 +278,10 @@ class ChainOut(Shape):
 class SealOut(Shape):
     """A seal."""
 
-    number: int
+    number: Number
     id: HashText
     prev_seal: HashText
-    timestamp: str
+    timestamp: Micros
     batches: list[BatchOut]
 
 
@@ -249,13 +289,13 @@ class SealsOut(Shape):
     """A page of seals, in order."""
 
     seals: list[SealOut]
-    cursor: str | None
+    cursor: CursorOut
 
 
 class HolderOut(Shape):
     """One of the largest balances."""
 
-    account_id: str
+    account_id: AccountText
     balance: Amount
     share: Ratio
 
@@ -263,8 +303,8 @@ class HolderOut(Shape):
 class VelocityOut(Shape):
     """How much changed hands lately."""
 
-    window: str
-    transfers: int
+    window: Annotated[str, StringConstraints(pattern=r"^[0-9]+h$")]
+    transfers: int = Field(ge=0)
     amount: Amount
     ratio: Ratio | None
 
@@ -272,14 +312,14 @@ class VelocityOut(Shape):
 class SupplyOut(Shape):
     """Supply, distribution and velocity of an asset."""
 
-    asset: str
+    asset: SymbolText
     total_supply: Amount
     minted: Amount
     burned: Amount
     earned: Amount
     spent: Amount
     staked: Amount
-    holders: int
+    holders: int = Field(ge=0)
     gini: Ratio | None
     top: list[HolderOut]
     velocity: VelocityOut | None
@@ -288,12 +328,12 @@ class SupplyOut(Shape):
 class ChangeOut(Shape):
     """Something that happened."""
 
-    type: str
-    asset: str | None
-    number: int | None
-    time: str
-    timestamp: str
-    account_id: str | None
+    type: ChangeType
+    asset: SymbolText | None
+    number: Number | None
+    time: TimeText
+    timestamp: Micros
+    account_id: AccountText | None
     hold: HashText | None
     details: dict[str, Any]
     entry: EntryOut | None
@@ -311,8 +351,8 @@ class ChangesOut(Shape):
 class LimitsOut(Shape):
     """Limits of an account."""
 
-    account_id: str
-    asset: str
+    account_id: AccountText
+    asset: SymbolText
     max_debit: Amount | None
     max_balance: Amount | None
     repeated: Repeated

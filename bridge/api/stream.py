@@ -8,16 +8,19 @@ from anyio import to_thread
 from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from bridge.api.guards import Api, Caller, Reader, Service
+from bridge.api.guards import Api, Caller, Reader, Service, confirm, overloaded
 from bridge.api.history_reads import changes_json, check_listener
 from bridge.api.problems import problems
 
 router = APIRouter(prefix="/v1", tags=["changes"])
 
 _PAGE = 100
+_LOOK_UP = 0.25
+"""Seconds after which a listener that waits for changes looks whether the server ends."""
 
 
-def listen_from(
+async def listen_from(
+    request: Request,
     api: Api,
     caller: Reader,
     after: Annotated[
@@ -27,15 +30,28 @@ def listen_from(
         str | None,
         Header(alias="Last-Event-ID", max_length=65_536, description="Wins over `after`."),
     ] = None,
-) -> tuple[Caller, str | None]:
-    """Return who listens, and from where; it is checked that they may, and that it is a place.
+) -> AsyncIterator[tuple[Caller, str | None]]:
+    """Give who listens, and from where; it is checked that they may, and that it is a place.
 
     All of it before the answer begins: afterwards nothing can be refused any more.
     """
     check_listener(caller)
-    cursor = last_event_id or after
+    if len(api.listening) >= api.settings.max_listeners or api.stopping:
+        raise overloaded("too many listen at once: come back later")
+    place = request.scope.get("client") or id(request)
+    api.listening.add(place)
+    try:
+        cursor = last_event_id or after
+        await to_thread.run_sync(_begin, api, caller, cursor)
+        yield caller, cursor
+    finally:
+        api.listening.discard(place)
+
+
+def _begin(api: Service, caller: Caller, cursor: str | None) -> None:
+    """Refuse who may not listen, and what is no place. Raises Problem, FieldError."""
+    confirm(api, caller)
     api.ledger.changes_page(cursor, 1)
-    return caller, cursor
 
 
 @router.get("/changes/stream", response_class=EventSourceResponse, responses=problems())
@@ -52,15 +68,24 @@ async def stream_changes(
             yield ServerSentEvent(data=change, event="change", id=change["cursor"])
         cursor = page["cursor"]
         if not page["more"]:
-            await anyio.sleep(api.settings.poll)
+            await _rest(api)
+
+
+async def _rest(api: Service) -> None:
+    """Wait until it is time to look for changes again, or the server ends."""
+    left = api.settings.poll
+    while left > 0 and not api.stopping:
+        await anyio.sleep(min(left, _LOOK_UP))
+        left -= _LOOK_UP
 
 
 async def _page(api: Service, caller: Caller, cursor: str | None) -> dict[str, Any] | None:
     """Read the next page, in a thread: the database is waited for there. None without a key."""
 
     def read() -> dict[str, Any] | None:
-        if caller.key is not None and not api.keys.is_active(caller.key.id):
-            return None
-        return changes_json(api.ledger, cursor, _PAGE)
+        with api.ledger.moment():
+            if caller.key is not None and not api.keys.is_active(caller.key):
+                return None
+            return changes_json(api.ledger, cursor, _PAGE)
 
     return await to_thread.run_sync(read)

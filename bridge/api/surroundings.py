@@ -1,4 +1,4 @@
-"""What surrounds every request: the size of its body, headers of its answer, counting.
+"""What surrounds every request: its host, rate and size, headers of its answer, counting.
 
 Plain ASGI, because a middleware that holds request and response objects costs as much as a read.
 """
@@ -7,16 +7,21 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 
+from bridge.api.guards import count, too_early
 from bridge.api.problems import problem_response
+from bridge.api.shortcuts import taken
 
 if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+    from bridge.api.guards import Service
     from bridge.api.health import Metrics
 
 _LOG: Final = logging.getLogger("uvicorn.error")
@@ -40,12 +45,23 @@ HEADERS: Final = {
 """What every answer carries, unless it says otherwise itself."""
 
 
+_RAW: Final = tuple(
+    (name.lower().encode(), (name.lower().encode(), value.encode()))
+    for name, value in HEADERS.items()
+)
+"""The same as they are sent."""
+
+_UNLIMITED: Final = frozenset({"/healthz"})
+"""Paths that cost nothing, and that whoever runs the server must always be able to ask."""
+
+
 class Surroundings:
     """Wraps the application."""
 
-    def __init__(self, app: ASGIApp, *, max_body: int, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, *, api: Service, metrics: Metrics) -> None:
         self._app = app
-        self._max_body = max_body
+        self._api = api
+        self._max_body = api.settings.max_body
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -55,45 +71,92 @@ class Surroundings:
             return
         began = time.perf_counter()
         body = _Body(self._max_body, receive, scope)
-        status = 500
-        started = False
-
-        async def answer(message: Message) -> None:
-            nonlocal status, started
-            if message["type"] == "http.response.start":
-                if body.is_too_large and not started:
-                    return
-                started = True
-                status = message["status"]
-                headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    headers.setdefault(name, value)
-            elif body.is_too_large and not started:
-                return
-            await send(message)
-
-        failure = await self._served(scope, body, answer)
-        if not started and failure is not None:
-            status = failure.status_code
-            await failure(scope, receive, send)
+        answer = _Answer(send, body, is_head=scope["method"] == "HEAD")
+        refusal = self._refused(scope)
+        if refusal is None:
+            inner = {**scope, "method": "GET"} if answer.is_head else scope
+            refusal = await self._served(inner, body, answer)
+            route = getattr(inner.get("route"), "path", "none")
+        else:
+            route = "none"
+        if refusal is not None and not answer.started:
+            body.is_too_large = False  # this is the answer to it
+            await refusal(scope, receive, answer)
         method = scope["method"] if scope["method"] in _METHODS else "other"
-        route = getattr(scope.get("route"), "path", "none")
-        self._metrics.count(method, route, status, time.perf_counter() - began)
+        self._metrics.count(method, route, answer.status, time.perf_counter() - began)
 
-    async def _served(self, scope: Scope, body: _Body, answer: Send) -> Response | None:
+    def _refused(self, scope: Scope) -> Response | None:
+        """Return what is said to who asks for another host, or too often."""
+        hosts = self._api.settings.allowed_hosts
+        if hosts is not None and name_of(Headers(scope=scope).get("host", "")) not in hosts:
+            detail = "this server is not known by that name: see `evm-ledger serve --allowed-host`"
+            return problem_response(421, "HOST_UNKNOWN", detail)
+        if scope["path"] in _UNLIMITED:
+            return None
+        seconds = count(self._api, scope)
+        if not seconds:
+            return None
+        problem = too_early(seconds)
+        return problem_response(
+            problem.status, problem.code, problem.detail, headers=problem.headers
+        )
+
+    async def _served(self, scope: Scope, body: _Body, answer: _Answer) -> Response | None:
         """Let the application answer; return what to say instead if it did not."""
         try:
-            if not body.is_too_large:
-                await self._app(scope, body.receive, answer)
+            short = None if body.is_too_large else await taken(self._api, scope, body.whole)
+            if short is not None:
+                await short(scope, body.receive, answer)
+            elif not body.is_too_large:
+                await self._app(scope, partial(_received, body, answer), answer)
         except Exception:  # noqa: BLE001 (whatever it was, it is answered and logged)
             if not body.is_too_large:
                 _LOG.exception("a request failed")
                 detail = "the server could not do this; what it was is in its log"
-                return problem_response(500, "INTERNAL", detail, headers=HEADERS)
+                return problem_response(500, "INTERNAL", detail)
         if not body.is_too_large:
             return None
         detail = f"a request's body may have {self._max_body} bytes at most"
-        return problem_response(413, "BODY_TOO_LARGE", detail, headers=HEADERS)
+        return problem_response(413, "BODY_TOO_LARGE", detail)
+
+
+def name_of(host: str) -> str:
+    """Return the name in a `Host` header, without its port: lower case, as `--allowed-host` is."""
+    name, colon, port = host.rpartition(":")
+    return (name if colon and port.isdigit() else host).strip().lower().rstrip(".")
+
+
+async def _received(body: _Body, answer: _Answer) -> Message:
+    """Return the next part of a request; its end, once all that will be said was said."""
+    if answer.is_head and answer.started:
+        return {"type": "http.disconnect"}
+    return await body.receive()
+
+
+class _Answer:
+    """Sends an answer with the headers that every one has; only these, where HEAD asks."""
+
+    def __init__(self, send: Send, body: _Body, *, is_head: bool) -> None:
+        self.is_head = is_head
+        self.started = False
+        self.status = 500
+        self._send = send
+        self._body = body
+
+    async def __call__(self, message: Message) -> None:
+        """Send a part of the answer."""
+        if message["type"] == "http.response.start":
+            if self._body.is_too_large:
+                return
+            self.started = True
+            self.status = message["status"]
+            own = {name.lower() for name, _ in message["headers"]}
+            added = [header for name, header in _RAW if name not in own]
+            await self._send({**message, "headers": [*message["headers"], *added]})
+            if self.is_head:  # now: a stream would never end
+                await self._send({"type": "http.response.body", "body": b""})
+        elif self.started and not self.is_head:
+            await self._send(message)
 
 
 class _Body:
@@ -104,9 +167,21 @@ class _Body:
         self.is_too_large = stated.isascii() and stated.isdigit() and int(stated) > most
         self._left = most
         self._receive = receive
+        self._read: deque[Message] = deque()
+
+    async def whole(self) -> bytes | None:
+        """Read all of it, for who looks at it first; None if it did not come whole."""
+        parts: list[Message] = []
+        while not parts or (parts[-1]["type"] == "http.request" and parts[-1].get("more_body")):
+            parts.append(await self.receive())
+        self._read.extend(parts)
+        is_whole = parts[-1]["type"] == "http.request"
+        return b"".join(part.get("body", b"") for part in parts) if is_whole else None
 
     async def receive(self) -> Message:
         """Return the next part of the body, while it is not too large."""
+        if self._read:
+            return self._read.popleft()
         message = await self._receive()
         if message["type"] == "http.request":
             self._left -= len(message.get("body", b""))

@@ -1,6 +1,5 @@
 """Posting over HTTP: entries, groups, reversals, holds. Each request has an Idempotency-Key."""
 
-from collections.abc import Callable
 from typing import Annotated, Any, TypedDict
 
 from fastapi import APIRouter, Path
@@ -17,14 +16,15 @@ from bridge.api.bodies import (
     VoidHoldIn,
     Words,
 )
-from bridge.api.guards import Admin, Api, Caller, IdempotencyKey, Poster
+from bridge.api.desk import Steps
+from bridge.api.guards import Admin, Api, Caller, IdempotencyKey, Poster, Service
 from bridge.api.problems import problems
 from bridge.api.shapes import AnyHash, EntryOut, HeldOut, PostedOut
 from bridge.api.shown import entries_out, entry_out
 from bridge.api.working import Worked
 from ledger import (
+    ISSUER,
     Asset,
-    Entry,
     Group,
     Hash32,
     Ledger,
@@ -33,7 +33,7 @@ from ledger import (
     Receipt,
     VoidHold,
 )
-from ledger.errors import CorruptError
+from ledger.errors import CorruptError, FieldError
 from ledger.requests import Item
 from ledger.times import parse_moment
 from ledger.views import hold_json
@@ -72,19 +72,18 @@ def one(ledger: Ledger, item: Item, *, dry_run: bool) -> Receipt:
     return result
 
 
-def _movement(ledger: Ledger, body: MovementIn) -> Movement:
+def _movement(ledger: Ledger, body: MovementIn, named: str = "") -> Movement:
     """Return what a request wants to post. Raises FieldError."""
+    return _moved(ledger, body, body.from_account, body.to_account, named)
+
+
+def _moved(
+    ledger: Ledger, body: MovementIn | MintIn, payer: str, payee: str, named: str
+) -> Movement:
+    """Return what a request wants to move between two accounts. Raises FieldError."""
     asset = ledger.asset(body.asset)
-    return Movement(
-        body.from_account,
-        body.to_account,
-        read_amount(asset.decimals, body.amount),
-        asset.symbol,
-        body.reason,
-        body.reference_type,
-        body.reference_id,
-        body.memo,
-    )
+    amount = read_amount(asset.decimals, body.amount)
+    return Movement(payer, payee, amount, asset.symbol, **_words(body), idempotency_key=named)
 
 
 @router.post(
@@ -94,22 +93,14 @@ def _movement(ledger: Ledger, body: MovementIn) -> Movement:
     responses=problems(*_CONFLICTS),
     tags=["entries"],
 )
-def post_transfer(
-    api: Api, caller: Poster, key: IdempotencyKey, body: TransferIn
-) -> dict[str, Any]:
+def post_transfer(api: Api, caller: Poster, key: IdempotencyKey, body: TransferIn) -> Steps:
     """Transfer from one account to another."""
-    wanted = _movement(api.ledger, body)
+    wanted = _movement(api.ledger, body, caller.named(key))
     caller.check_debit(wanted.from_account)
-    entry = api.ledger.transfer(
-        wanted.from_account,
-        wanted.to_account,
-        wanted.amount,
-        asset=wanted.asset,
-        **_words(body),
-        idempotency_key=caller.named(key),
-        dry_run=body.dry_run,
-    )
-    return entry_out(caller, api.ledger.asset(entry.asset), entry)
+    for field in ("from_account", "to_account"):
+        if getattr(wanted, field) == ISSUER:
+            raise FieldError(field, f"is the issuer {ISSUER!r}; use mint or burn")
+    return (yield from _entry(api, caller, wanted, dry_run=body.dry_run))
 
 
 @router.post(
@@ -119,9 +110,10 @@ def post_transfer(
     responses=problems(*_CONFLICTS),
     tags=["entries"],
 )
-def post_mint(api: Api, caller: Admin, key: IdempotencyKey, body: MintIn) -> dict[str, Any]:
+def post_mint(api: Api, caller: Admin, key: IdempotencyKey, body: MintIn) -> Steps:
     """Mint: new tokens for an account."""
-    return _issue(caller, api.ledger, api.ledger.mint, body, caller.named(key))
+    wanted = _moved(api.ledger, body, ISSUER, body.account_id, caller.named(key))
+    return (yield from _entry(api, caller, wanted, dry_run=body.dry_run))
 
 
 @router.post(
@@ -131,26 +123,18 @@ def post_mint(api: Api, caller: Admin, key: IdempotencyKey, body: MintIn) -> dic
     responses=problems(*_CONFLICTS),
     tags=["entries"],
 )
-def post_burn(api: Api, caller: Poster, key: IdempotencyKey, body: MintIn) -> dict[str, Any]:
+def post_burn(api: Api, caller: Poster, key: IdempotencyKey, body: MintIn) -> Steps:
     """Burn: tokens of an account that are no more."""
     caller.check_debit(body.account_id)
-    return _issue(caller, api.ledger, api.ledger.burn, body, caller.named(key))
+    wanted = _moved(api.ledger, body, body.account_id, ISSUER, caller.named(key))
+    return (yield from _entry(api, caller, wanted, dry_run=body.dry_run))
 
 
-def _issue(
-    caller: Caller, ledger: Ledger, call: Callable[..., Entry], body: MintIn, named: str
-) -> dict[str, Any]:
-    """Post a mint or a burn."""
-    asset = ledger.asset(body.asset)
-    entry = call(
-        body.account_id,
-        read_amount(asset.decimals, body.amount),
-        asset=asset.symbol,
-        **_words(body),
-        idempotency_key=named,
-        dry_run=body.dry_run,
-    )
-    return entry_out(caller, asset, entry)
+def _entry(api: Service, caller: Caller, wanted: Movement, *, dry_run: bool) -> Steps:
+    """Post one entry, together with others that wait; return it as JSON."""
+    receipt = one(api.ledger, wanted, dry_run=True) if dry_run else (yield wanted)
+    entry = receipt.entries[0]
+    return entry_out(caller, api.ledger.asset(entry.asset), entry)
 
 
 @router.post(

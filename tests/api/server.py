@@ -28,7 +28,7 @@ class ApiServer:
         self.url = ""
         """Where it listens."""
         self._ready = threading.Event()
-        self._server = ListeningServer(config, started=self._started)
+        self._server = ListeningServer(config, started=self._started, api=self.service)
         self._thread = threading.Thread(target=self._server.run)
         self._clients: list[httpx.Client] = []
         self._thread.start()
@@ -48,6 +48,10 @@ class ApiServer:
         client = httpx.Client(base_url=self.url, headers=headers, trust_env=False, timeout=120)
         self._clients.append(client)
         return client
+
+    def connections(self) -> list[Any]:
+        """Return the connections that it has, as uvicorn knows them."""
+        return list(self._server.server_state.connections)
 
     def stop(self) -> None:
         """End it."""

@@ -8,7 +8,7 @@ import pytest
 
 from bridge.api import Settings
 from bridge.api.drawing import PageRoute
-from bridge.api.keys import Scope, clock
+from bridge.api.keys import ApiKeys, Scope, clock
 from ledger import Group, Movement, Receipt
 from ledger.times import moment_of
 from tests.api.conftest import small_ledger
@@ -215,11 +215,17 @@ def test_with_a_key_of_nobody(strict: Strict, name: str) -> None:
 
 @pytest.mark.parametrize("name", ROUTES)
 def test_with_a_revoked_key(strict: Strict, name: str) -> None:
+    """Whether the server has seen it before or not, and whoever revoked it: at once."""
     server, known = strict
     endpoint = of(known, name)
-    key, token = server.service.keys.create("x", Scope.ADMIN)
-    server.service.keys.revoke(key.id)
-    assert send(server, endpoint, token) == (401, "KEY_INVALID")
+    keys = server.service.keys
+    for is_known in (False, True):
+        key, token = keys.create("x", Scope.ADMIN)
+        if is_known:
+            assert server.client(token).get("/v1/ledger").status_code == 200
+            assert keys.remembered(token) == key
+        ApiKeys(server.service.ledger).revoke(key.id)
+        assert send(server, endpoint, token) == (401, "KEY_INVALID")
 
 
 @pytest.mark.parametrize("name", ROUTES)

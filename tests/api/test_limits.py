@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bridge.api import Settings
-from bridge.api.guards import RateLimiter
+from bridge.api.keys import Scope
+from bridge.api.rates import MOST_BUCKETS, RateLimiter, host_of
+from bridge.api.server import allowed_hosts
 from bridge.api.surroundings import HEADERS
 from ledger import FieldError
 from tests.api.server import Caller
@@ -40,6 +42,110 @@ def test_guesses_of_keys_are_slowed_down_by_host(serve: Callable[[Settings], Api
     server = serve(Settings(rate=0.001, burst=3))
     client = server.client("evl_0123456789ab_" + "x" * 43)
     assert [client.get("/v1/ledger").status_code for _ in range(4)] == [401, 401, 401, 429]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/search?q=alice",
+        "/entries",
+        "/static/style.css",
+        "/readyz",
+        "/openapi.json",
+        "/nowhere",
+    ],
+)
+def test_whatever_is_asked_without_a_key_is_counted_by_host(
+    serve: Callable[[Settings], ApiServer], path: str
+) -> None:
+    """But health: whoever runs the server must be able to ask for it, and it costs nothing."""
+    server = serve(Settings(rate=0.001, burst=2, open_reads=True))
+    client = server.client()
+    statuses = [client.get(path).status_code for _ in range(3)]
+    assert statuses[2] == 429
+    assert 429 not in statuses[:2]
+    assert client.get(path).headers["content-security-policy"] == HEADERS["Content-Security-Policy"]
+    assert client.get("/healthz").status_code == 200
+    known = server.service.keys.create("shop", Scope.READ)[1]
+    server.service.keys.check(known)
+    assert server.client(known).get("/v1/ledger").status_code == 200
+
+
+def test_bodies_that_are_no_json_are_counted_too(serve: Callable[[Settings], ApiServer]) -> None:
+    server = serve(Settings(rate=0.001, burst=2))
+    token = server.token("post")
+    server.service.keys.check(token)
+    headers = {"Content-Type": "application/json", "Idempotency-Key": "k"}
+    for client, first in ((server.client(), 401), (server.client(token), 400)):
+        statuses = [
+            client.post("/v1/entries", content=b"{", headers=headers).status_code for _ in range(3)
+        ]
+        assert statuses == [first, first, 429]
+
+
+def test_guesses_are_sent_away_before_the_database_is_asked(
+    serve: Callable[[Settings], ApiServer], ledger: Ledger
+) -> None:
+    server = serve(Settings(rate=0.001, burst=1))
+    client = server.client("evl_0123456789ab_" + "x" * 43)
+    assert client.get("/v1/ledger").status_code == 401
+    ledger.close()
+    with ledger.connection() as connection:
+        connection.exec_driver_sql("ALTER TABLE token_api_keys RENAME TO hidden")
+    try:
+        assert [client.get("/v1/ledger").status_code for _ in range(3)] == [429] * 3
+    finally:
+        with ledger.connection() as connection:
+            connection.exec_driver_sql("ALTER TABLE hidden RENAME TO token_api_keys")
+
+
+def test_buckets_are_bounded_and_an_ipv6_network_has_one() -> None:
+    limiter = RateLimiter(rate=1.0, burst=1)
+    for number in range(MOST_BUCKETS + 10):
+        limiter.wait(str(number))
+    assert len(limiter) == MOST_BUCKETS
+    assert host_of(("2001:db8::1", 1)) == host_of(("2001:db8::ffff", 2)) == "2001:db8::/64"
+    assert host_of(("192.0.2.7", 1)) == "192.0.2.7"
+    assert host_of(None) == ""
+
+
+def test_other_names_are_not_answered_to_where_only_this_machine_can_ask(
+    serve: Callable[[Settings], ApiServer],
+) -> None:
+    """A page on the web could give its own name the address 127.0.0.1, and read what is open."""
+    names = allowed_hosts("127.0.0.1", ["Ledger.Example"])
+    client = serve(Settings(open_reads=True, allowed_hosts=names)).client()
+    for host in ("localhost:8000", "127.0.0.1", "[::1]:80", "[::1]", "ledger.example", "LOCALHOST"):
+        assert client.get("/", headers={"Host": host}).status_code == 200
+    for host in ("evil.example", "evil.example:8000", "localhost.evil.example", "127.0.0.1.nip.io"):
+        for path in ("/", "/v1/ledger", "/healthz", "/nowhere"):
+            answer = client.get(path, headers={"Host": host})
+            assert (answer.status_code, answer.json()["code"]) == (421, "HOST_UNKNOWN")
+
+
+def test_which_names_are_answered_to() -> None:
+    own = frozenset({"localhost", "127.0.0.1", "[::1]"})
+    assert allowed_hosts("127.0.0.1") == own
+    assert allowed_hosts("127.0.0.2") == own | {"127.0.0.2"}
+    assert allowed_hosts("0.0.0.0") is None  # noqa: S104 (nothing listens)
+    assert allowed_hosts("192.0.2.1", ["a.b"]) == own | {"192.0.2.1", "a.b"}
+    assert allowed_hosts("127.0.0.1", ["*"]) is None
+
+
+def test_head_answers_like_get_without_a_body(
+    serve: Callable[[Settings], ApiServer],
+) -> None:
+    server = serve(Settings(rate=1e6, burst=1_000_000, open_reads=True))
+    client = server.client(server.token("read"))
+    for path in ("/v1/ledger", "/", "/healthz", "/openapi.json", "/static/style.css", "/nowhere"):
+        whole, head = client.get(path), client.head(path)
+        assert (head.status_code, head.content) == (whole.status_code, b"")
+        for name in ("content-type", "content-length", *HEADERS):
+            assert head.headers[name] == whole.headers[name]
+    refused = client.head("/v1/burns")
+    assert refused.status_code == 405
+    assert client.delete("/v1/entries").headers["allow"] == "GET, HEAD, POST"
 
 
 def test_a_bucket_fills_again() -> None:
@@ -98,7 +204,7 @@ def test_writes_beyond_the_limit_are_sent_away_and_nothing_is_lost(
     assert [answer.status_code for answer in answers] == [201, 201]
     assert caller.write("/v1/entries", PAY, key="three").status_code == 201
     keys = [entry.idempotency_key for entry in ledger.get_statement("bob")]
-    assert sorted(keys[-3:]) == ["one", "three", "two"]
+    assert sorted(key.rpartition(":")[2] for key in keys[-3:]) == ["one", "three", "two"]
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/v1/ledger", "/nowhere", "/openapi.json"])

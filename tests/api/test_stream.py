@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from bridge.api import Settings
 from bridge.api.keys import Scope
+from ledger import Movement
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -105,3 +107,48 @@ def test_a_listener_whose_key_was_revoked_is_sent_home(quick: ApiServer) -> None
         next(found)
         quick.service.keys.revoke(key.id)
         assert len(list(found)) < 100
+
+
+def test_a_listener_too_many_is_told_to_come_back(
+    serve: Callable[[Settings], ApiServer],
+) -> None:
+    server = serve(Settings(rate=1e6, burst=1_000_000, poll=0.02, max_listeners=1))
+    client = server.client(server.token("read"))
+    with client.stream("GET", "/v1/changes/stream") as first:
+        next(events(first))
+        answer = client.get("/v1/changes/stream")
+        assert (answer.status_code, answer.json()["code"]) == (503, "OVERLOADED")
+        assert answer.headers["retry-after"] == "1"
+        assert client.get("/v1/changes").status_code == 200
+    while server.service.listening:
+        threading.Event().wait(0.01)
+    assert len(listen(client, 1)) == 1
+
+
+def test_who_does_not_read_what_it_listens_to_is_cut_off_at_the_end(
+    quick: ApiServer, ledger: Ledger
+) -> None:
+    """Without that the server would wait for it, and never end."""
+    memo = "m" * 4_000
+    ledger.post_many([Movement("alice", "bob", 1, memo=memo) for _ in range(4_000)])
+    token = quick.token("read")
+    port = int(quick.url.rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port)) as deaf:
+        head = (
+            f"GET /v1/changes/stream HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n"
+        )
+        deaf.sendall(head.encode())
+        while not any(it.flow.write_paused for it in quick.connections()):
+            threading.Event().wait(0.01)
+        assert quick.service.listening
+        quick.stop()
+    assert not quick.service.listening
+
+
+def test_what_a_listener_is_answered_can_be_asked_by_head(quick: ApiServer) -> None:
+    """Its headers, and then it ends."""
+    answer = quick.client(quick.token("read")).head("/v1/changes/stream")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    while quick.service.listening:
+        threading.Event().wait(0.01)
