@@ -194,10 +194,11 @@ class BalanceTree:
         self,
         account_id: str,
         *,
+        seal: int | None = None,
         signature: SealSignature | None = None,
         open_account: bool = False,
     ) -> BalanceProof:
-        """Return the proof of what an account had.
+        """Return the proof of what an account had, up to the tree's seal, or to a later `seal`.
 
         Raises:
             NotFoundError: UNKNOWN_ACCOUNT.
@@ -219,7 +220,7 @@ class BalanceTree:
             account=_opening(self._ledger, account.account_id) if open_account else None,
             path=tuple(map(Hash32, self.tree.proof(position))),
             root=self.root,
-            evidence=_evidence(self._ledger, self.batch, self._seal, signature),
+            evidence=_evidence(self._ledger, self.batch, seal or self._seal, signature),
         )
         return _checked(proof)
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
+from ledger.cursors import MOST
 from ledger.errors import FieldError
 from ledger.hashing import keccak
 from ledger.times import moment_of
@@ -121,7 +122,10 @@ def parse_position(text: object, ledger_id: Hash32, name: str = "after") -> Posi
         raise FieldError(name, "is no cursor of this ledger's changes; start without one")
     _, stream = _HEADER.unpack_from(body)
     told = _STREAM.iter_unpack(body[_HEADER.size :])
-    return Position(ledger_id, {number: Place(*place) for number, *place in told}, stream)
+    places = {number: Place(*place) for number, *place in told}
+    if any(max(place.seq, place.number) >= MOST for place in places.values()):
+        raise FieldError(name, "is no cursor of this ledger's changes; start without one")
+    return Position(ledger_id, places, stream)
 
 
 def _tag(ledger_id: Hash32, body: bytes) -> bytes:

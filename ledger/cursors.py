@@ -16,6 +16,9 @@ _VERSION = 1
 _SIZE = 18
 _TAG = 8
 
+MOST = 2**62
+"""Above every seq that a journal can have, and within what both databases compare."""
+
 
 class Cursor(NamedTuple):
     """The last seq that was examined, and in which direction."""
@@ -50,7 +53,10 @@ def parse_cursor(text: str, asset: Hash32, account_id: str, *, newest_first: boo
         raise FieldError("cursor", "is none that this ledger gave; start without one")
     if data[10:] != _tag(asset, account_id) or bool(data[1]) != newest_first:
         raise FieldError("cursor", "is of another statement; start without one")
-    return Cursor(int.from_bytes(data[2:10], "big"), newest_first)
+    seq = int.from_bytes(data[2:10], "big")
+    if seq >= MOST:
+        raise FieldError("cursor", "is none that this ledger gave; start without one")
+    return Cursor(seq, newest_first)
 
 
 def _tag(asset: Hash32, account_id: str) -> bytes:

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-from bridge.api.problems import STATUS_OF, Code
+from bridge.api.problems import CODES, STATUS_OF, Code
 from tests.api.screenshots import LEFT_OUT, SCHEMES, SCREENS, picture
 from tests.api.test_access import endpoints
 from tests.api.test_explorer import NAMES
@@ -35,7 +35,9 @@ def test_every_code_is_listed_with_its_status() -> None:
     for status, codes in re.findall(r"^\| (\d{3}) \| (.+?) \| ", PAGE, re.MULTILINE):
         listed |= dict.fromkeys(re.findall(r"`([A-Z_]+)`", codes), int(status))
     rules = {str(rule): status for rule, status in STATUS_OF.items()}
-    assert listed.keys() >= set(get_args(Code))
+    own = {code: status for status, codes in CODES.items() for code in codes}
+    assert own.keys() == set(get_args(Code))
+    assert {code: listed.get(code) for code in own} == own
     assert {name: listed.get(name, 409) for name in rules} == rules
     assert listed.keys() <= rules.keys() | set(get_args(Code))
 

@@ -74,7 +74,13 @@ def test_what_is_no_amount_is_refused(ledger: Ledger, admin: Caller, amount: obj
     head = ledger.head()
     answer = admin.write("/v1/entries", {**PAY, "amount": amount})
     assert (answer.status_code, answer.json()["code"]) == (422, "INVALID_FIELD"), answer.text
-    assert answer.json()["field"].startswith("amount")
+    assert answer.json()["field"] in {
+        "amount",
+        "amount.tokens",
+        "amount.base_units",
+        "amount.more",
+        "amount.wei",
+    }
     assert ledger.head() == head
 
 

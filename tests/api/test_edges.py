@@ -1,0 +1,139 @@
+"""Names that are hard to write in an address, bodies that are no JSON, seals that are not there."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlsplit
+
+import pytest
+
+if TYPE_CHECKING:
+    from ledger import Ledger
+    from tests.api.server import ApiServer, Caller
+
+NAMES = (
+    ".", "..", "../..", "a/b", "/", "//", "/a", "a/", "a//b", "%2F", "%2e%2e", "%", "a?b#c",
+    "x&y=z", "a b", " a ", "+", "\\", "ünï/✓", "日本語", "🙂", "e\u0301", "\u202eabc", "\u2028",
+    "a;b=c", "~user", "balances", "balance/alice", "'\"<>",
+)  # fmt: skip
+
+
+def ask(server: ApiServer, path: str) -> tuple[int, dict[str, object]]:
+    """Return status and JSON of an address that is sent as it is written, dots and all."""
+    place = urlsplit(server.url)
+    connection = http.client.HTTPConnection(str(place.hostname), int(place.port or 0))
+    headers = {"Authorization": f"Bearer {server.token('read')}"}
+    try:
+        connection.request("GET", path, headers=headers)
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read())
+    finally:
+        connection.close()
+
+
+def test_every_account_can_be_asked_for(ledger: Ledger, server: ApiServer, admin: Caller) -> None:
+    for number, name in enumerate(NAMES, 1):
+        own = ledger.create_account(name, number).account_id
+        admin.post(
+            "/v1/entries", {"from_account": own, "to_account": "bob", "amount": {"base_units": "1"}}
+        )
+        left = number - 1
+        for path in (f"/v1/accounts/{quote(name, safe='')}", f"/v1/accounts/{quote(name)}"):
+            status, found = ask(server, path)
+            assert (status, found.get("account_id")) == (200, own), path
+        status, found = ask(server, f"/api/token/balance/{quote(name, safe='')}")
+        assert (status, found["account_id"]) == (200, own)
+        assert found["balance"]["base_units"] == str(left)  # type: ignore[index]  # JSON
+        # In the query no client and no proxy takes dots or slashes for more than they are.
+        assert admin.get("/v1/balances", account=name)["balance"]["base_units"] == str(left)
+        assert len(admin.get("/api/token/ledger", account=name)["entries"]) == 2
+        assert len(admin.get("/v1/entries", account=name)["entries"]) == 2
+        assert admin.get("/v1/holds", account=name) == {"holds": [], "cursor": None}
+        assert admin.get("/v1/accounts", prefix=own)["accounts"][0]["account_id"] == own
+    key = server.token("read", [".."])
+    confined = server.client(key)
+    assert confined.get("/v1/balances", params={"account": ".."}).status_code == 200
+    assert confined.get("/v1/balances", params={"account": "."}).status_code == 403
+
+
+def test_every_asset_can_be_asked_for(ledger: Ledger, server: ApiServer) -> None:
+    for symbol in NAMES:
+        ledger.create_asset(symbol, "Name", 0)
+        status, found = ask(server, f"/v1/assets/{quote(symbol, safe='')}")
+        assert (status, found.get("symbol")) == (200, symbol)
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b"", "application/json"),
+        (b"{", "application/json"),
+        (b"nonsense", "application/json"),
+        (b'{"amount": "\xff"}', "application/json"),
+        (b"\xff\xfe\x00", "application/json"),
+        (b"[" * 100_000, "application/json"),
+        (b'{"account_id": "alice"}', "text/plain"),
+        (b"account_id=alice", "application/x-www-form-urlencoded"),
+        (b'{"account_id": "alice", "amount": "1"}', ""),
+    ],
+    ids=str,
+)
+def test_what_is_no_json_has_one_answer(
+    ledger: Ledger, admin: Caller, body: bytes, kind: str
+) -> None:
+    head = ledger.head()
+    headers = {"Idempotency-Key": "k"} | ({"Content-Type": kind} if kind else {})
+    answer = admin.client.post("/v1/burns", content=body, headers=headers)
+    found = answer.json()
+    expected = (422, "INVALID_FIELD") if not body else (400, "BODY_UNREADABLE")
+    assert (answer.status_code, found["code"]) == expected, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert ledger.head() == head
+
+
+def test_a_seal_that_is_not_there_is_not_found(ledger: Ledger, admin: Caller) -> None:
+    entry = ledger.transfer("alice", "bob", 1)
+    place = f"/v1/proofs/entries/{entry.id}"
+    early = [(place, {}), ("/v1/proofs/balances", {"account": "alice"})]
+    for path, query in early:
+        answer = admin.client.get(path, params=query)
+        assert (answer.status_code, answer.json()["code"]) == (409, "NOT_SEALED")
+    ledger.seal()
+    ledger.create_account("dave", 0)
+    missing: list[tuple[str, dict[str, str]]] = [
+        (place, {"seal": "2"}),
+        ("/v1/proofs/balances", {"account": "alice", "seal": "2"}),
+        ("/v1/proofs/balances", {"account": "dave"}),
+        ("/v1/proofs/consistency", {"old_seal": "2"}),
+        ("/v1/proofs/consistency", {"old_seal": "1", "new_seal": "2"}),
+        ("/v1/seals/2", {}),
+        ("/v1/batches/2", {}),
+    ]
+    for path, query in missing:
+        answer = admin.client.get(path, params=query)
+        assert (answer.status_code, answer.json()["code"]) == (404, "NOT_FOUND"), (path, query)
+    assert admin.client.get("/v1/seals/4611686018427387904").status_code == 422
+
+
+def test_a_balance_tree_is_built_once_for_its_batch(
+    ledger: Ledger, server: ApiServer, admin: Caller
+) -> None:
+    ledger.seal()
+    trees = server.service.trees
+    first = {name: admin.get("/v1/proofs/balances", account=name) for name in ("alice", "bob")}
+    assert trees.built == 1
+    ledger.transfer("alice", "bob", 1)
+    ledger.seal()
+    assert admin.get("/v1/proofs/balances", account="alice", seal=1) == first["alice"]
+    assert trees.built == 1
+    assert admin.get("/v1/proofs/balances", account="alice") != first["alice"]
+    assert trees.built == 2
+    ledger.create_asset("GLD", "Gold", 2)
+    ledger.mint("alice", 1, asset="GLD")
+    ledger.seal()
+    gold = admin.get("/v1/proofs/balances", account="alice", asset="GLD")
+    later = admin.get("/v1/proofs/balances", account="alice", asset="SCI", seal=3)
+    assert (gold["asset"]["symbol"], later["asset"]["symbol"]) == ("GLD", "SCI")
+    assert trees.built == 4
