@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import time
 import uuid
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import httpx
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 api = httpx.Client(
     base_url=os.environ["URL"], headers={"Authorization": f"Bearer {os.environ['KEY']}"}
 )
 
 
-def write(path: str, body: dict[str, Any] | None = None, *, key: str | None = None) -> Any:  # noqa: ANN401 (JSON)
-    """Post once, however often it must be sent: the key makes trying again harmless."""
+def write(
+    path: str, body: dict[str, Any] | None = None, *, key: str | None = None, method: str = "POST"
+) -> Any:  # noqa: ANN401 (JSON)
+    """Do it once, however often it must be sent: the key makes trying again harmless."""
     key = key or str(uuid.uuid4())
     for wait in (0.1, 0.5, 2.0, 5.0, 0.0):
         try:
-            answer = api.post(path, json=body, headers={"Idempotency-Key": key})
+            answer = api.request(method, path, json=body, headers={"Idempotency-Key": key})
             if answer.status_code not in {429, 503}:
                 break
             wait = float(answer.headers.get("Retry-After", wait))  # noqa: PLW2901 (the server knows better)
@@ -59,6 +66,11 @@ while True:
         break
     query["cursor"] = page["cursor"]
 
+# Mint and burn.
+write("/v1/mints", {"account_id": "dave", "amount": "100", "reason": "reward"})
+burned = write("/v1/burns", {"account_id": "dave", "amount": "40"})
+print("left after the burn:", burned["balance_after_from"]["tokens"])
+
 # All together or nothing.
 group = write("/v1/groups", {"movements": [pay | {"amount": "3"}, pay | {"amount": "4"}]})
 print("posted together:", len(group["entries"]))
@@ -68,23 +80,55 @@ hold = write("/v1/holds", {"account_id": "carol", "to_account": "dave", "amount"
 write(f"/v1/holds/{hold['id']}/post", {"amount": "5"})
 print("still held:", api.get(f"/v1/holds/{hold['id']}").json()["remaining"]["tokens"])
 
+# Set aside, release all of it.
+hold = write("/v1/holds", {"account_id": "carol", "amount": "7"})
+print("a hold is", write(f"/v1/holds/{hold['id']}/void")["state"])
+
 # Undo.
 undone = write("/v1/reversals", {"entry": entry["id"]})
 print("undone by entry of kind", undone["entries"][0]["kind"])
 
-# A refusal says its rule.
-try:
-    write("/v1/entries", pay | {"amount": "99999"})
-except RuntimeError as refusal:
-    print(str(refusal).split(":")[0])
 
-# Listen: each change once and in order; after a break, go on behind the last one that was seen.
-seen = None
-headers = {} if seen is None else {"Last-Event-ID": seen}
-with api.stream("GET", "/v1/changes/stream", headers=headers, timeout=None) as stream:
-    for text in stream.iter_lines():
-        if text.startswith("id: "):
-            seen = text[4:]
-        if text.startswith("data: ") and json.loads(text[6:])["type"] == "hold_posted":
-            print("heard of the hold that was posted")
-            break
+def refusal(path: str, body: dict[str, Any]) -> str:
+    """Return the rule that refuses a request: its name is stable."""
+    try:
+        write(path, body)
+    except RuntimeError as error:
+        return str(error).split(":")[0]
+    return "none"
+
+
+# Freeze an account, open it again; limit it, and take the limits away.
+write("/v1/account-status", {"account_id": "carol", "status": "frozen"})
+print(refusal("/v1/entries", pay))
+write("/v1/account-status", {"account_id": "carol", "status": "open"})
+write("/v1/limits", {"account_id": "carol", "max_debit": "5"}, method="PUT")
+print(refusal("/v1/entries", pay))
+write("/v1/limits", {"account_id": "carol"}, method="PUT")
+print(refusal("/v1/entries", pay | {"amount": "99999"}))
+
+# Seal, take the proof of an entry with you, and check it without the server.
+write("/v1/seals")
+Path("proof.json").write_bytes(api.get(f"/v1/proofs/entries/{entry['id']}").content)
+subprocess.run(["evm-ledger", "check", "proof.json"], check=True)  # noqa: S607 (the one installed)
+
+
+def listen(after: str | None) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield (cursor, change), each change once and in order; behind `after` if there is one."""
+    headers = {} if after is None else {"Last-Event-ID": after}
+    with api.stream("GET", "/v1/changes/stream", headers=headers, timeout=None) as stream:
+        cursor, change = "", {}
+        for line in stream.iter_lines():
+            name, _, text = line.partition(": ")
+            if name == "id":
+                cursor = text
+            elif name == "data":
+                change = json.loads(text)
+            elif not line and cursor:
+                yield cursor, change
+
+
+# Listen until a hold is posted; then, after a break, go on behind what was seen last.
+seen = next(cursor for cursor, change in listen(None) if change["type"] == "hold_posted")
+print("heard of the hold that was posted")
+print("and then of:", next(listen(seen))[1]["type"])
