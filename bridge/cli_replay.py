@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -222,9 +222,22 @@ def _status_text(status: ChainStatus) -> str:
     first = f"chain {status.chain_id}: block {heads.latest}, safe {safe}, finalized {finalized}"
     lines = [first, *map(_asset_text, status.assets)]
     for attempt in status.waiting:
-        what = "stuck, run `evm-ledger chain replay`" if attempt in status.stuck else "under way"
+        again = _AGAIN.get(attempt.purpose, "replay")
+        stuck = f"stuck, run `evm-ledger chain {again}`"
+        what = stuck if attempt in status.stuck else "under way"
         lines.append(f"{what}: {_attempt_text(attempt)}")
     return "\n".join(lines)
+
+
+_AGAIN: Final = {
+    "fund": "deploy",
+    "proxy": "deploy",
+    "deploy": "deploy",
+    "finalize": "finalize",
+    "claim": "claim send",
+    "account": "account deploy",
+}
+"""Which command goes on with a transaction of that purpose; others, whichever sends with its key."""
 
 
 def _asset_text(asset: AssetStatus) -> str:

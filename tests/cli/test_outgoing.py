@@ -149,6 +149,22 @@ def test_a_kill_while_it_is_sent(
         assert chain.next_nonce(TEST_ADDRESS) == nonce + 1
 
 
+def test_what_is_stuck_is_told_with_its_command(allowed: Shell, anvil: Node) -> None:
+    anvil.rpc("evm_setAutomine", False)  # noqa: FBT003 (JSON-RPC is positional)
+    try:
+        code, _, told = allowed.invoke(*SEND, "--give-up-after", "0.01")
+        assert code == 2
+        assert "run again later, nothing is sent twice" in told
+        *_, waits = allowed.run("chain", "status").splitlines()
+        assert waits.startswith("under way: claim, nonce ")
+        anvil.rpc("anvil_dropTransaction", waits.split()[-1])
+        *_, stuck = allowed.run("chain", "status").splitlines()
+        assert stuck == waits.replace("under way", "stuck, run `evm-ledger chain claim send`")
+    finally:
+        anvil.rpc("evm_setAutomine", True)  # noqa: FBT003 (JSON-RPC is positional)
+    assert "(sent by an earlier run)" in allowed.run(*SEND)
+
+
 def test_the_help_says_whose_key_it_is(allowed: Shell, start_anvil: StartNode) -> None:
     for words in (SEND, DEPLOY):
         text = " ".join(allowed.run(*words[:3], "--help").split())
