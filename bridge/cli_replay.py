@@ -237,7 +237,7 @@ _AGAIN: Final = {
     "claim": "claim send",
     "account": "account deploy",
 }
-"""Which command goes on with a transaction of that purpose; others, whichever sends with its key."""
+"""Which command goes on with a transaction of that purpose; any other that sends with its key."""
 
 
 def _asset_text(asset: AssetStatus) -> str:
