@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from bridge.batches import TRANSACTION_GAS_CAP
 from bridge.codec import Log, quantity
 from bridge.errors import (
     ChainError,
@@ -14,14 +13,12 @@ from bridge.errors import (
     NonceUsedError,
     ReorganisedError,
     RpcError,
-    TransactionError,
     UnderpricedError,
     WrongChainError,
 )
 from bridge.ethereum import Block, Ethereum, TransactionReceipt
-from bridge.fees import GWEI, FeePolicy, Market
+from bridge.fees import GWEI, Market
 from bridge.jsonrpc import to_hex
-from bridge.patience import Clock
 from bridge.raw import read_raw
 from ledger.hashing import KECCAK_EMPTY
 from ledger.model import ZERO_HASH, Address
@@ -29,7 +26,7 @@ from ledger.model import ZERO_HASH, Address
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from bridge.keys import SignedTransaction, TransactionSigner
+    from bridge.keys import SignedTransaction
     from ledger.model import Hash32
 
 __all__ = [
@@ -182,23 +179,6 @@ class Chain(Ethereum):
         except RpcError as error:
             raise _named(error) from error
 
-    def transact(
-        self, signer: TransactionSigner, to: Address, data: bytes = b"", *, gas: int, value: int = 0
-    ) -> SignedTransaction:
-        """Return a signed transaction with the signer's next nonce; nothing is sent."""
-        offered = FeePolicy().first(self.market())
-        return signer.sign(
-            {
-                "chainId": self.chain_id,
-                "nonce": self.next_nonce(signer.address),
-                "to": str(to),
-                "data": to_hex(data),
-                "value": value,
-                "gas": min(gas, TRANSACTION_GAS_CAP),
-                **(offered.fields() if offered else {}),
-            }
-        )
-
     def would_revert(self, sender: Address, to: Address, data: bytes) -> bool:
         """Tell whether a contract says that it would refuse `data` now; False if nobody can say."""
         try:
@@ -252,29 +232,6 @@ class Chain(Ethereum):
                 raise UnderpricedError(method, 0, "a transaction that offers as much waits")
             return bool(self.request("hardhat_dropTransaction", it["hash"]))
         return False
-
-    def wait(self, transaction: Hash32, *, timeout: float = 180.0) -> TransactionReceipt:
-        """Return the receipt of `transaction`, waiting `timeout` seconds for it to be mined.
-
-        Raises:
-            TransactionError: it is not mined by then. It still may be.
-        """
-        clock = Clock(timeout)
-        while (found := self.receipt(transaction)) is None:
-            if not clock.wait():
-                raise TransactionError(
-                    f"transaction {transaction} is not mined after {timeout:.0f} seconds: "
-                    "run again later, nothing is sent twice"
-                )
-        return found
-
-    def send_and_wait(self, signed: SignedTransaction, what: str) -> TransactionReceipt:
-        """Broadcast and wait; raise TransactionError, naming `what`, if it fails."""
-        self.send(signed)
-        receipt = self.wait(signed.hash)
-        if not receipt.succeeded:
-            raise TransactionError(f"{what}: transaction {signed.hash} was mined and failed")
-        return receipt
 
     def market(self) -> Market:
         """Return what the chain asks for gas in the next block."""

@@ -17,6 +17,7 @@ from bridge.live import finalize
 from bridge.replay import replay
 from bridge.tokens import read_token
 from ledger import Address, Ledger
+from tests.bridge import wallet
 from tests.bridge.histories import seal_all
 
 if TYPE_CHECKING:
@@ -87,8 +88,8 @@ def balance(chain: Chain, token: Address, holder: Address) -> int:
 def send(
     chain: Chain, signer: Signer, contract: Address, signature: str, *arguments: object
 ) -> TransactionReceipt:
-    """Call a contract in a transaction, as a wallet does: nothing is stored."""
+    """Call a contract in a transaction."""
     data = encode_call(signature, *arguments)
     gas = rehearse(chain, signer.address, contract, data, signature)
-    made = chain.transact(signer, contract, data, gas=gas + gas // 8)
-    return chain.send_and_wait(made, signature)
+    made = wallet.transact(chain, signer, contract, data, gas=gas + gas // 8)
+    return wallet.send_and_wait(chain, made, signature)

@@ -21,6 +21,7 @@ from bridge.errors import (
 )
 from bridge.keys import Signer
 from ledger.model import Address, Hash32
+from tests.bridge import wallet
 from tests.bridge.interference import failure, forward, result, server
 
 if TYPE_CHECKING:
@@ -80,23 +81,23 @@ def test_a_revert_carries_its_data(any_chain: Chain, signer: Signer) -> None:
 
 
 def test_a_transaction_sent_twice_is_known(any_chain: Chain, signer: Signer) -> None:
-    signed = any_chain.transact(signer, NOBODY, gas=21_000, value=5)
-    first = any_chain.send_and_wait(signed, "paying")
-    assert any_chain.send_and_wait(signed, "paying again") == first
+    signed = wallet.transact(any_chain, signer, NOBODY, gas=21_000, value=5)
+    first = wallet.send_and_wait(any_chain, signed, "paying")
+    assert wallet.send_and_wait(any_chain, signed, "paying again") == first
     assert int(any_chain.request("eth_getBalance", str(NOBODY), "latest"), 16) == 5
 
 
 def test_a_transaction_that_reverts_is_mined_and_says_so(any_chain: Chain, signer: Signer) -> None:
     # Creation code that deploys ours: copy 2 bytes (revert(0, 0) would need more) and return them.
     any_chain.request("hardhat_setCode", str(NOBODY), "0x60006000fd")
-    signed = any_chain.transact(signer, NOBODY, b"\x01", gas=60_000)
+    signed = wallet.transact(any_chain, signer, NOBODY, b"\x01", gas=60_000)
     with pytest.raises(TransactionError, match="mined and failed"):
-        any_chain.send_and_wait(signed, "trying")
+        wallet.send_and_wait(any_chain, signed, "trying")
 
 
 def test_the_receipts_of_a_block(any_chain: Chain, signer: Signer) -> None:
-    paid = any_chain.send_and_wait(
-        any_chain.transact(signer, NOBODY, gas=21_000, value=5), "paying"
+    paid = wallet.send_and_wait(
+        any_chain, wallet.transact(any_chain, signer, NOBODY, gas=21_000, value=5), "paying"
     )
     [found] = any_chain.block_receipts(paid.block_hash)
     assert (found["transactionHash"], found["status"]) == (str(paid.hash), "0x1")
@@ -104,9 +105,9 @@ def test_the_receipts_of_a_block(any_chain: Chain, signer: Signer) -> None:
 
 
 def test_a_nonce_that_is_used_is_an_error(any_chain: Chain, signer: Signer) -> None:
-    first = any_chain.transact(signer, NOBODY, gas=21_000, value=5)
-    second = any_chain.transact(signer, NOBODY, gas=21_000, value=6)
-    any_chain.send_and_wait(first, "paying")
+    first = wallet.transact(any_chain, signer, NOBODY, gas=21_000, value=5)
+    second = wallet.transact(any_chain, signer, NOBODY, gas=21_000, value=6)
+    wallet.send_and_wait(any_chain, first, "paying")
     with pytest.raises(RpcError, match=r"(?i)nonce too low"):
         any_chain.send(second)
 
@@ -119,25 +120,8 @@ def test_an_error_on_send_means_unknown(anvil: Node, signer: Signer) -> None:
         return failure(asked, "busy") if asked["method"] == "eth_sendRawTransaction" else found
 
     with server(answer) as url, Chain.connect(url) as chain:
-        signed = chain.transact(signer, NOBODY, gas=21_000, value=5)
-        assert chain.send_and_wait(signed, "paying").succeeded
-
-
-def _automine(node: Node, *, on: bool) -> None:
-    node.rpc("evm_setAutomine", on)
-
-
-def test_waiting_ends(anvil: Node, signer: Signer) -> None:
-    _automine(anvil, on=False)
-    try:
-        with Chain.connect(anvil.url) as chain:
-            signed = chain.transact(signer, NOBODY, gas=21_000, value=5)
-            chain.send(signed)
-            assert chain.receipt(signed.hash) is None
-            with pytest.raises(TransactionError, match=r"not mined after \d+ seconds"):
-                chain.wait(signed.hash, timeout=0.1)
-    finally:
-        _automine(anvil, on=True)
+        signed = wallet.transact(chain, signer, NOBODY, gas=21_000, value=5)
+        assert wallet.send_and_wait(chain, signed, "paying").succeeded
 
 
 def test_a_block_that_was_replaced_is_noticed(chain: Chain) -> None:

@@ -22,6 +22,7 @@ from bridge.tokens import read_balances, read_batches, read_token
 from bridge.verify import verify
 from ledger import CorruptError, FieldError, Ledger, Movement
 from ledger.model import Address, Hash32
+from tests.bridge import wallet
 from tests.bridge.histories import (
     LEDGER_ID,
     PEPPER,
@@ -335,8 +336,8 @@ def test_an_announcement_that_nothing_followed_is_made_anew(
 def _send(chain: Chain, signer: Signer, token: Token, plan: Any) -> None:  # noqa: ANN401 (what is announced)
     """Announce something behind the back of the ledger."""
     data = plan.begin_call()
-    signed = chain.transact(signer, token.address, data, gas=300_000)
-    chain.send_and_wait(signed, "announcing")
+    signed = wallet.transact(chain, signer, token.address, data, gas=300_000)
+    wallet.send_and_wait(chain, signed, "announcing")
 
 
 # --- what must not be sent ---

@@ -26,6 +26,7 @@ from ledger.batches import BatchEnd, make_batch, records_of
 from ledger.ids import next_history
 from ledger.merkle import Frontier
 from ledger.payload import encode_payload
+from tests.bridge import wallet
 from tests.bridge.histories import LEDGER_ID, PEPPER, post, steady_clock
 from tests.bridge.test_replay import token_of
 
@@ -97,7 +98,9 @@ def replayed(history: History, chain: Chain, signer: Signer, ends: list[int]) ->
         done = BatchEnd(made.batch.number, end, batch[-1].head, done.frontier.extend(ids))
         payload = encode_payload(records_of(batch))
         data = encode_call(REPLAY, before, batch[-1].head, made.batch.tree_root, payload)
-        chain.send_and_wait(chain.transact(signer, token.address, data, gas=2_000_000), "replay")
+        wallet.send_and_wait(
+            chain, wallet.transact(chain, signer, token.address, data, gas=2_000_000), "replay"
+        )
         before = next_history(before, made.id)
     assert read_token(chain, ledger.identity, ledger.asset(), chain.block()).batches == BATCHES
     return ledger

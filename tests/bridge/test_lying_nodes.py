@@ -34,6 +34,7 @@ from bridge.replay import replay
 from bridge.token_layout import balance_slot
 from bridge.verify import LEVELS, LIVE_BLOCKS, VerifyReport, verify
 from ledger import Hash32, Ledger
+from tests.bridge import wallet
 from tests.bridge.histories import altered_copy
 from tests.bridge.test_replay import token_of
 from tests.support.nodes import reset_base_fee
@@ -747,7 +748,9 @@ def bring_to_life(ledger: Ledger, chain: Chain, signer: Signer) -> None:
     alice, bob = (ledger.account(name).address for name in ("alice", "bob"))
     chain.request("evm_mine")
     data = encode_call("finalize(bytes32,uint64)", token.history, token.last_seq)
-    chain.send_and_wait(chain.transact(signer, token.address, data, gas=200_000), "finalizing")
+    wallet.send_and_wait(
+        chain, wallet.transact(chain, signer, token.address, data, gas=200_000), "finalizing"
+    )
     for from_, to, amount in (
         *((alice, signer.address, 5), (alice, signer.address, 6)),
         (signer.address, bytes.fromhex(STRANGER[2:]), 4),
@@ -757,10 +760,12 @@ def bring_to_life(ledger: Ledger, chain: Chain, signer: Signer) -> None:
         chain.request("hardhat_impersonateAccount", str(from_))
         chain.request("hardhat_setBalance", str(from_), hex(10**20))
         call = {"from": str(from_), "to": str(token.address), "data": to_hex(move)}
-        chain.wait(Hash32.parse(chain.request("eth_sendTransaction", call)))
+        wallet.wait(chain, Hash32.parse(chain.request("eth_sendTransaction", call)))
         chain.request("hardhat_stopImpersonatingAccount", str(from_))
     allow = encode_call("approve(address,uint256)", bob, 1)
-    chain.send_and_wait(chain.transact(signer, token.address, allow, gas=100_000), "allowing")
+    wallet.send_and_wait(
+        chain, wallet.transact(chain, signer, token.address, allow, gas=100_000), "allowing"
+    )
     chain.request("evm_mine")
 
 

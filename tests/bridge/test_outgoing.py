@@ -32,6 +32,7 @@ from bridge.replay import replay
 from bridge.sending import Sender
 from ledger import BusyError, Ledger, LedgerError
 from ledger.model import Address
+from tests.bridge import wallet
 from tests.bridge.histories import fund, seal_all
 from tests.bridge.killed import STEPS
 from tests.bridge.lives import (
@@ -163,7 +164,7 @@ def test_nothing_is_broadcast_that_is_not_stored(
 
 def test_nothing_but_a_flight_broadcasts() -> None:
     """What flies was stored: `Hand.sign` and `Sender.bring` are the only ways to an `Attempt`."""
-    sends = re.compile(r"\bchain\.send(_and_wait)?\(|eth_sendRawTransaction|eth_sendTransaction")
+    sends = re.compile(r"\bchain\.send\(|eth_sendRawTransaction|eth_sendTransaction")
     found = {
         path.name
         for path in (ROOT / "bridge").rglob("*.py")
@@ -337,8 +338,8 @@ def test_a_nonce_used_elsewhere_while_the_send_is_lost(
 
         def takes_the_nonce(request: Json, forward: Forward) -> Json:
             del forward
-            pay = chain.transact(signer, Address(b"\x42" * 20), gas=21_000)
-            chain.send_and_wait(pay, "using the nonce by hand")
+            pay = wallet.transact(chain, signer, Address(b"\x42" * 20), gas=21_000)
+            wallet.send_and_wait(chain, pay, "using the nonce by hand")
             return error(request, "the connection was lost")
 
         hostile.behave = Once(SEND, takes_the_nonce, 1, 1)

@@ -27,6 +27,7 @@ from ledger import Ledger, Movement
 from ledger.model import Address, Hash32
 from ledger.results import Entry
 from ledger.weights import MAX_GAS, Weight
+from tests.bridge import wallet
 from tests.bridge.histories import post, seal_all, small_ledger
 from tests.bridge.plain_token import plain_token
 from tests.bridge.planning import HISTORIES, new_ledger
@@ -162,8 +163,8 @@ def test_finalizing_takes_what_was_planned(
         made = plan(ledger)
         [batch] = export_ledger_for_chain(ledger)
     data = encode_call("finalize(bytes32,uint64)", batch.history, batch.sealed.batch.last_seq)
-    signed = chain.transact(signer, deployed.tokens[0].address, data, gas=200_000)
-    used = chain.send_and_wait(signed, "finalize").gas_used
+    signed = wallet.transact(chain, signer, deployed.tokens[0].address, data, gas=200_000)
+    used = wallet.send_and_wait(chain, signed, "finalize").gas_used
     assert made.today.finalize.gas == used
     assert near(made.today.deploy.gas, deployed.gas_used)
 

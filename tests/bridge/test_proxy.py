@@ -27,6 +27,7 @@ from bridge.proxy import ensure_deployment_proxy
 from bridge.sending import Sender
 from ledger.addresses import DEPLOYMENT_PROXY
 from ledger.model import Address
+from tests.bridge import wallet
 from tests.bridge.histories import fund
 from tests.bridge.killed import STEPS
 from tests.bridge.outcomes import HASTY, QUICK, check_outbox
@@ -174,8 +175,8 @@ def test_a_nonce_used_elsewhere_while_the_coin_is_sent(
 
         def takes_the_nonce(request: Json, forward: Forward) -> Json:
             del forward
-            pay = chain.transact(signer, Address(b"\x42" * 20), gas=21_000)
-            chain.send_and_wait(pay, "using the nonce by hand")
+            pay = wallet.transact(chain, signer, Address(b"\x42" * 20), gas=21_000)
+            wallet.send_and_wait(chain, pay, "using the nonce by hand")
             return error(request, "the connection was lost")
 
         proxy.behave = Once(SEND, takes_the_nonce, 1, 1)

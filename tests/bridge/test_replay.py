@@ -28,6 +28,7 @@ from ledger import CorruptError, Group, Ledger, Movement
 from ledger.ids import first_head
 from ledger.model import ZERO_ADDRESS, Address, Record
 from ledger.weights import Weight
+from tests.bridge import wallet
 from tests.bridge.histories import PEPPER, altered_copy, fund, post, seal_all, small_ledger
 from tests.bridge.interference import forward, server
 from tests.bridge.outcomes import QUICK, check_exact, statuses
@@ -173,8 +174,8 @@ def replay_by_hand(
         b"\x02" * 32,
         encode_payload(records),
     )
-    signed = chain.transact(signer, token.address, data, gas=2_000_000)
-    chain.send_and_wait(signed, "replaying by hand")
+    signed = wallet.transact(chain, signer, token.address, data, gas=2_000_000)
+    wallet.send_and_wait(chain, signed, "replaying by hand")
 
 
 def test_a_history_that_is_not_ours_is_refused_naming_the_batch(
@@ -206,8 +207,8 @@ def test_cuts_that_the_events_name_are_followed(book: Ledger, chain: Chain, sign
             run.payload,
         )
         address = token_of(book, chain, asset).address
-        signed = chain.transact(signer, address, data, gas=2_000_000)
-        chain.send_and_wait(signed, "replaying a part")
+        signed = wallet.transact(chain, signer, address, data, gas=2_000_000)
+        wallet.send_and_wait(chain, signed, "replaying a part")
         at = run.after
     report = replay(book, chain, signer)
     assert report.entries == 20 - 8
@@ -327,8 +328,8 @@ def test_a_signed_transaction_whose_nonce_went_elsewhere_is_replaced(
         deploy(book, chain, signer)
         with server(answer) as url, Chain.connect(url) as shaky, pytest.raises(NoAnswerError):
             replay(book, shaky, signer, patience=QUICK)
-        pay = chain.transact(signer, Address(b"\x42" * 20), gas=21_000)
-        chain.send_and_wait(pay, "using the nonce")
+        pay = wallet.transact(chain, signer, Address(b"\x42" * 20), gas=21_000)
+        wallet.send_and_wait(chain, pay, "using the nonce")
         replay(book, chain, signer, patience=QUICK)
         assert statuses(book) == ["dropped"] + ["mined"] * 4
         check_exact(book, chain, signer)
@@ -358,8 +359,8 @@ def test_a_node_that_was_killed_and_forgot_everything(
 
     with Chain.connect(node.url) as chain:
         deploy(book, chain, signer)
-        pay = chain.transact(signer, Address(b"\x42" * 20), gas=21_000)
-        chain.send_and_wait(pay, "using a nonce")
+        pay = wallet.transact(chain, signer, Address(b"\x42" * 20), gas=21_000)
+        wallet.send_and_wait(chain, pay, "using a nonce")
         with server(answer) as url, Chain.connect(url) as shaky, pytest.raises(NoAnswerError):
             replay(book, shaky, signer, patience=QUICK)
     node.kill()

@@ -32,6 +32,7 @@ from bridge.sending import Sender
 from bridge.tracking import Confirmed
 from ledger import BusyError, Ledger
 from ledger.model import Address
+from tests.bridge import wallet
 from tests.bridge.outcomes import HASTY, QUICK, check_outbox, statuses
 from tests.bridge.test_survives import SEND, waited
 from tests.support.rpc_proxy import Dropped
@@ -402,7 +403,7 @@ def test_confirmations_are_waited_for(book: Ledger, chain: Chain, signer: Signer
 
 def test_errors_of_both_nodes_have_names(any_chain: Chain, signer: Signer, owner: Signer) -> None:
     used = by_hand(any_chain, signer)
-    any_chain.send_and_wait(used, "paying")
+    wallet.send_and_wait(any_chain, used, "paying")
     any_chain.send(used)  # it is there: no error
     with pytest.raises(NonceUsedError):
         any_chain.send(by_hand(any_chain, signer, nonce=used.nonce, value=8))
@@ -429,5 +430,5 @@ def test_what_waits_and_is_too_cheap_makes_way_for_more(hardhat: Node, signer: S
             chain.send(by_hand(chain, signer, nonce=first.nonce, maxFeePerGas=3 * GWEI + 1))
         assert chain.knows(first.hash)
         more = by_hand(chain, signer, nonce=first.nonce)
-        assert chain.send_and_wait(more, "paying").succeeded
+        assert wallet.send_and_wait(chain, more, "paying").succeeded
         assert not chain.knows(first.hash)

@@ -18,6 +18,7 @@ from bridge.outbox import Outbox
 from bridge.replay import replay
 from bridge.status import read_status
 from bridge.tracking import Confirmed
+from tests.bridge import wallet
 from tests.bridge.histories import fund
 from tests.bridge.outcomes import QUICK, check_exact, statuses
 from tests.bridge.test_sending import SLOW
@@ -97,7 +98,7 @@ def test_a_batch_that_a_reorg_moves_to_another_block_is_noted_there(
     any_chain.request("evm_mine")
     for attempt in made:
         any_chain.send(attempt.signed)
-        any_chain.wait(attempt.signed.hash)
+        wallet.wait(any_chain, attempt.signed.hash)
     read_status(book, any_chain)
     moved, *_ = Outbox(book, any_chain.chain_id).attempts(purpose="replay")
     assert moved.signed == first.signed

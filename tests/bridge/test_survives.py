@@ -19,6 +19,7 @@ from bridge.outbox import Outbox
 from bridge.replay import replay
 from ledger import Ledger
 from ledger.model import Address
+from tests.bridge import wallet
 from tests.bridge.histories import altered_copy, seal_all
 from tests.bridge.killed import STEPS
 from tests.bridge.outcomes import QUICK, check_exact, check_outbox, statuses
@@ -258,8 +259,8 @@ def test_a_nonce_used_elsewhere_while_the_send_is_lost(
 
         def takes_the_nonce(request: Json, forward: Forward) -> Json:
             del forward
-            pay = chain.transact(signer, Address(b"\x42" * 20), gas=21_000)
-            chain.send_and_wait(pay, "using the nonce by hand")
+            pay = wallet.transact(chain, signer, Address(b"\x42" * 20), gas=21_000)
+            wallet.send_and_wait(chain, pay, "using the nonce by hand")
             return error(request, "the connection was lost")
 
         hostile.behave = Once(SEND, takes_the_nonce, 2, 2)

@@ -31,6 +31,7 @@ from ledger.batches import records_of
 from ledger.encoding import address_word
 from ledger.hashing import keccak
 from ledger.model import ZERO_ADDRESS, Hash32, Record
+from tests.bridge import wallet
 from tests.bridge.histories import PEPPER, altered_copy, post, seal_all, small_ledger
 from tests.bridge.interference import forward, server
 from tests.bridge.test_replay import replay_by_hand, token_of
@@ -322,13 +323,15 @@ def test_entries_posted_while_verifying_are_no_mismatch_of_balances(
 def test_a_live_token_may_move_on(replayed: Ledger, chain: Chain, signer: Signer) -> None:
     token = token_of(replayed, chain, replayed.asset("GOLD"))
     data = encode_call("finalize(bytes32,uint64)", token.history, token.last_seq)
-    chain.send_and_wait(chain.transact(signer, token.address, data, gas=200_000), "finalizing")
+    wallet.send_and_wait(
+        chain, wallet.transact(chain, signer, token.address, data, gas=200_000), "finalizing"
+    )
     holder = "0x" + "ab" * 20
     chain.request("anvil_impersonateAccount", holder)
     chain.request("anvil_setBalance", holder, hex(10**18))
     move = encode_call("transfer(address,uint256)", signer.address, 2)
     call = {"from": holder, "to": str(token.address), "data": "0x" + move.hex()}
-    chain.wait(Hash32.parse(chain.request("eth_sendTransaction", call)))
+    wallet.wait(chain, Hash32.parse(chain.request("eth_sendTransaction", call)))
     chain.request("anvil_stopImpersonatingAccount", holder)
     for level in LEVELS:
         report = verify(replayed, chain, level)
