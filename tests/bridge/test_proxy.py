@@ -30,7 +30,7 @@ from ledger.model import Address
 from tests.bridge import wallet
 from tests.bridge.histories import fund
 from tests.bridge.killed import STEPS
-from tests.bridge.outcomes import HASTY, QUICK, check_outbox
+from tests.bridge.outcomes import BRIEF, HASTY, QUICK, check_outbox
 from tests.bridge.test_sending import unmined
 from tests.bridge.test_survives import SEND, Once, error, waited
 from tests.support.rpc_proxy import RpcProxy
@@ -236,6 +236,31 @@ def test_a_rehearsal_takes_nothing_from_another_chain(
             assert ensure(outbox, chain, key)
             assert is_there(chain)
             assert made(outbox, chain, "proxy")[0].status in PLACED
+
+
+def test_a_node_that_takes_nothing_without_a_chain_id(
+    outbox: OutboxFile, start_anvil: StartNode, owner: Signer
+) -> None:
+    """What the first run paid is found by the next one, through another node (EIP-155)."""
+    node = start_anvil(BARE, "--chain-id", "4242")
+    with (
+        closing(RpcProxy(node)) as proxy,
+        Chain.connect(node.url) as chain,
+        Chain.connect(proxy.url) as strict,
+    ):
+        fund(chain, owner)
+
+        def refuses(request: Json, forward: Forward) -> Json:
+            own = "0x" + PROXY_TRANSACTION.raw.hex()
+            if request["method"] == SEND and request["params"] == [own]:
+                return error(request, "only replay-protected (EIP-155) transactions allowed")
+            return forward(request)
+
+        proxy.behave = refuses
+        with pytest.raises(ChainError, match="replay-protected"):
+            ensure(outbox, strict, owner, BRIEF)
+        assert ensure(outbox, chain, owner)
+        check_once(outbox, chain, owner)
 
 
 def test_a_chain_on_which_it_can_never_be(
