@@ -98,7 +98,7 @@ def oldest_first(path: str, lowest: int, highest: int, at: int | None, **query: 
         return url(path, **query, at=None if start <= lowest else start)
 
     pager = Pager(
-        f"{low:,} to {top:,} of {lowest:,} to {highest:,}",
+        f"{low:,} to {top:,} of {lowest:,} to {highest:,}" if highest >= lowest else "",
         first=to(lowest) if low > lowest else None,
         previous=to(low - PAGE) if low > lowest else None,
         following=to(top + 1) if top < highest else None,

@@ -21,13 +21,13 @@ router = page_router()
 
 @router.get("/assets")
 def assets(request: Request, api: Api, at: At = None) -> HTMLResponse:
-    """Every asset, the newest first."""
+    """Every asset, in order of creation."""
     ledger = api.ledger
     known = ledger.assets()
-    span = newest_first("/assets", len(known), at)
+    span = oldest_first("/assets", 1, len(known), at)
     rows = [
         (it, ledger.get_total_supply(it.symbol), ledger.head(it.symbol).seq, token_of(ledger, it))
-        for it in reversed(known[span.first - 1 : span.last])
+        for it in known[span.first - 1 : span.last]
     ]
     return page_of(request, "assets.html", rows=rows, pager=span.pager)
 
