@@ -142,7 +142,7 @@ def key_group() -> None:
     short_help="Make a key, shown once.",
     epilog=example(
         "evm-ledger key create --name shop --scope post",
-        "evm-ledger key create --name alice --scope post --account alice",
+        "evm-ledger key create --name alice --scope post --account alice --max-amount 50",
     ),
 )
 @click.option("--name", required=True, help="What you will know it by.")
@@ -155,6 +155,11 @@ def key_group() -> None:
 @click.option(
     "--account", "accounts", multiple=True, metavar="ID", help="Only for this account; repeatable."
 )
+@click.option(
+    "--max-amount",
+    metavar="TOKENS",
+    help="At most so many whole tokens out of an account in one request.",
+)
 @click.option("--expires", metavar="TIME", help="When it ends: ISO 8601 with an offset.")
 @database_option
 @json_option
@@ -163,6 +168,7 @@ def key_create(
     name: str,
     scope: str,
     accounts: tuple[str, ...],
+    max_amount: str | None,
     expires: str | None,
     database: Database,
     as_json: bool,
@@ -174,7 +180,7 @@ def key_create(
     moment = None if expires is None else parse_moment(expires, "expires")
     with database.open() as ledger:
         key, token = ApiKeys(ledger).create(
-            name, Scope(scope), accounts=accounts, expires_at=moment
+            name, Scope(scope), accounts=accounts, max_amount=max_amount, expires_at=moment
         )
     show({**_key_json(key), "token": token}, token, as_json=as_json, done=f"made key {key.id}")
 
@@ -192,10 +198,10 @@ def key_list(*, database: Database, as_json: bool) -> None:
     now = clock()
     show_rows(
         keys,
-        ("id", "name", "scope", "accounts", "state", "created"),
+        ("id", "name", "scope", "accounts", "at once", "state", "created"),
         row=lambda it: (
-            it.id, it.name, it.scope, ", ".join(sorted(it.accounts)) or "all", it.state(now),
-            time_text(it.created_at),
+            it.id, it.name, it.scope, ", ".join(sorted(it.accounts)) or "all",
+            it.max_amount or "any", it.state(now), time_text(it.created_at),
         ),
         value=_key_json,
         none="no keys: evm-ledger key create",
@@ -226,6 +232,7 @@ def _key_json(key: ApiKey) -> dict[str, Any]:
         "name": key.name,
         "scope": str(key.scope),
         "accounts": sorted(key.accounts),
+        "max_amount": key.max_amount,
         "created_at": str(key.created_at),
         "expires_at": None if key.expires_at is None else str(key.expires_at),
         "revoked_at": None if key.revoked_at is None else str(key.revoked_at),

@@ -380,6 +380,7 @@ api_keys = Table(
     Column("name", Words, nullable=False),
     Column("scope", Words, nullable=False),
     Column("accounts", Words, nullable=False, comment="JSON: those that it is for; [] for all"),
+    Column("max_amount", Words, comment="whole tokens out of an account at once; null for any"),
     Column("created_at", Micros, nullable=False),
     Column("expires_at", Micros),
     Column("revoked_at", Micros),

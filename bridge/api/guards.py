@@ -1,8 +1,10 @@
 """Who asks, what they may do, and how much at once."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Annotated, Any, Final
 
 from anyio import to_thread
@@ -16,7 +18,7 @@ from bridge.api.problems import RETRY_SECONDS, Problem
 from bridge.api.rates import RateLimiter, host_of
 from bridge.api.settings import Settings
 from bridge.api.trees import Trees
-from ledger import ISSUER, Ledger
+from ledger import ISSUER, Asset, Ledger
 from ledger.addresses import normalize_account_id
 
 KEY_FORM: Final = "[!-~]([ -~]*[!-~])?"
@@ -87,6 +89,22 @@ class Caller:
         if account_id == ISSUER:
             self.check_scope(Scope.ADMIN)
         self.check_account(account_id)
+
+    def check_amounts(self, debits: Iterable[tuple[str, Asset, int]]) -> None:
+        """Refuse debits that the key may not make: of others, or too much of one at once.
+
+        Each has an account, an asset and base units. Raises Problem.
+        """
+        sums: dict[tuple[str, str], Fraction] = defaultdict(Fraction)
+        most = None if self.key is None else self.key.max_amount
+        for account_id, asset, amount in debits:
+            self.check_debit(account_id)
+            if most is not None:
+                place = normalize_account_id(account_id), asset.symbol
+                sums[place] += Fraction(amount, 10**asset.decimals)
+        if most is not None and any(it > Fraction(most) for it in sums.values()):
+            detail = f"this key may move {most} whole tokens at once out of an account"
+            raise Problem(403, "AMOUNT_FORBIDDEN", detail)
 
     def check_everything(self) -> None:
         """Refuse what shows other accounts, where the key is for some. Raises Problem."""

@@ -14,6 +14,7 @@ import time
 from collections import OrderedDict
 from dataclasses import dataclass
 from enum import StrEnum
+from fractions import Fraction
 from hashlib import sha256
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 _TOKEN: Final = re.compile(r"evl_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
 
+_AMOUNT: Final = re.compile(r"[0-9]{1,78}(\.[0-9]{1,255})?")
+
 _MOST_KNOWN: Final = 10_000
 """Keys that a process remembers; the ones that it learned first are forgotten."""
 
@@ -45,6 +48,7 @@ _keys: Final = table(
     column("name", Text),
     column("scope", Text),
     column("accounts", Text),
+    column("max_amount", Text),
     column("created_at", BigInteger),
     column("expires_at", BigInteger),
     column("revoked_at", BigInteger),
@@ -77,6 +81,8 @@ class ApiKey:
     scope: Scope
     accounts: frozenset[str]
     """The accounts that it may read and debit; every one if empty."""
+    max_amount: str | None
+    """Whole tokens that it may move out of an account in one request; None for any."""
     created_at: int
     """Microseconds since 1970, UTC."""
     expires_at: int | None
@@ -108,6 +114,7 @@ class ApiKeys:
         scope: Scope,
         *,
         accounts: Sequence[str] = (),
+        max_amount: str | None = None,
         expires_at: datetime | None = None,
     ) -> tuple[ApiKey, str]:
         """Make a key; return it and its token, which nobody can show again.
@@ -120,6 +127,10 @@ class ApiKeys:
             raise FieldError("name", "must not be empty")
         if accounts and scope is Scope.ADMIN:
             raise FieldError("scope", "an admin key is for every account: leave the accounts out")
+        if max_amount is not None and not _is_amount(max_amount):
+            raise FieldError("max_amount", "must be whole tokens in decimals, above 0: 12.5")
+        if max_amount is not None and scope is not Scope.POST:
+            raise FieldError("max_amount", f"a key of scope {scope} has none")
         own = frozenset(normalize_account_id(account, "account") for account in accounts)
         for account in own:
             self._ledger.account(account)
@@ -127,7 +138,7 @@ class ApiKeys:
         expiry = None if expires_at is None else microseconds(expires_at, "expires_at")
         if expiry is not None and expiry <= now:
             raise FieldError("expires_at", "must be in the future")
-        key = ApiKey(secrets.token_hex(6), name, scope, own, now, expiry, None)
+        key = ApiKey(secrets.token_hex(6), name, scope, own, max_amount, now, expiry, None)
         secret = secrets.token_urlsafe(32)
         row = {
             "id": key.id,
@@ -135,6 +146,7 @@ class ApiKeys:
             "name": name,
             "scope": str(scope),
             "accounts": json.dumps(sorted(own), ensure_ascii=False),
+            "max_amount": max_amount,
             "created_at": now,
             "expires_at": expiry,
             "revoked_at": None,
@@ -221,6 +233,11 @@ def clock() -> int:
     return time.time_ns() // 1_000
 
 
+def _is_amount(text: str) -> bool:
+    """Tell whether a text is an amount in whole tokens, above 0."""
+    return _AMOUNT.fullmatch(text) is not None and Fraction(text) > 0
+
+
 def _parts(token: str) -> tuple[str, str]:
     """Return the id and the secret in a token; empty ones if it is none."""
     found = _TOKEN.fullmatch(token)
@@ -236,5 +253,12 @@ def _key(row: Any) -> ApiKey:  # noqa: ANN401 (SQLAlchemy's row)
     """Return the key that a row is."""
     accounts = frozenset(json.loads(row.accounts))
     return ApiKey(
-        row.id, row.name, Scope(row.scope), accounts, row.created_at, row.expires_at, row.revoked_at
+        row.id,
+        row.name,
+        Scope(row.scope),
+        accounts,
+        row.max_amount,
+        row.created_at,
+        row.expires_at,
+        row.revoked_at,
     )

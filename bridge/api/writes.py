@@ -27,6 +27,7 @@ from ledger import (
     Asset,
     Group,
     Hash32,
+    Hold,
     Ledger,
     Movement,
     PlaceHold,
@@ -77,6 +78,11 @@ def _movement(ledger: Ledger, body: MovementIn, named: str = "") -> Movement:
     return _moved(ledger, body, body.from_account, body.to_account, named)
 
 
+def _debit(ledger: Ledger, wanted: Movement) -> tuple[str, Asset, int]:
+    """Return what a movement debits: the account, the asset, how much."""
+    return wanted.from_account, ledger.asset(wanted.asset), wanted.amount
+
+
 def _moved(
     ledger: Ledger, body: MovementIn | MintIn, payer: str, payee: str, named: str
 ) -> Movement:
@@ -96,7 +102,7 @@ def _moved(
 def post_transfer(api: Api, caller: Poster, key: IdempotencyKey, body: TransferIn) -> Steps:
     """Transfer from one account to another."""
     wanted = _movement(api.ledger, body, caller.named(key))
-    caller.check_debit(wanted.from_account)
+    caller.check_amounts([_debit(api.ledger, wanted)])
     for field in ("from_account", "to_account"):
         if getattr(wanted, field) == ISSUER:
             raise FieldError(field, f"is the issuer {ISSUER!r}; use mint or burn")
@@ -125,8 +131,8 @@ def post_mint(api: Api, caller: Admin, key: IdempotencyKey, body: MintIn) -> Ste
 )
 def post_burn(api: Api, caller: Poster, key: IdempotencyKey, body: MintIn) -> Steps:
     """Burn: tokens of an account that are no more."""
-    caller.check_debit(body.account_id)
     wanted = _moved(api.ledger, body, body.account_id, ISSUER, caller.named(key))
+    caller.check_amounts([_debit(api.ledger, wanted)])
     return (yield from _entry(api, caller, wanted, dry_run=body.dry_run))
 
 
@@ -147,8 +153,7 @@ def _entry(api: Service, caller: Caller, wanted: Movement, *, dry_run: bool) -> 
 def post_group(api: Api, caller: Poster, key: IdempotencyKey, body: GroupIn) -> dict[str, Any]:
     """Post entries together, all or none; over one asset or several."""
     movements = tuple(_movement(api.ledger, each) for each in body.movements)
-    for movement in movements:
-        caller.check_debit(movement.from_account)
+    caller.check_amounts(_debit(api.ledger, movement) for movement in movements)
     receipt = one(api.ledger, Group(movements, caller.named(key)), dry_run=body.dry_run)
     return {
         "entries": entries_out(caller, api.ledger, receipt.entries),
@@ -170,12 +175,16 @@ def post_reversal(
     id_ = Hash32.parse(body.entry, "entry")
     ledger = api.ledger
     old = ledger.group(id_)
-    for entry in old if body.whole_group else [it for it in old if it.id == id_]:
-        caller.check_debit(entry.to_account)
     asset = ledger.asset(old[0].asset)
+    amount = read_optional(asset.decimals, body.amount, "amount")
+    caller.check_amounts(
+        (it.to_account, ledger.asset(it.asset), it.amount if amount is None else amount)
+        for it in old
+        if body.whole_group or it.id == id_
+    )
     entries = ledger.reverse(
         id_,
-        read_optional(asset.decimals, body.amount, "amount"),
+        amount,
         whole_group=body.whole_group,
         **_words(body),
         idempotency_key=caller.named(key),
@@ -199,11 +208,12 @@ def post_reversal(
 )
 def place_hold(api: Api, caller: Poster, key: IdempotencyKey, body: HoldIn) -> dict[str, Any]:
     """Set part of a balance aside, until it is posted, voided or expired."""
-    caller.check_debit(body.account_id)
     asset = api.ledger.asset(body.asset)
+    amount = read_amount(asset.decimals, body.amount)
+    caller.check_amounts([(body.account_id, asset, amount)])
     wanted = PlaceHold(
         body.account_id,
-        read_amount(asset.decimals, body.amount),
+        amount,
         body.to_account,
         asset.symbol,
         None if body.expires_at is None else parse_moment(body.expires_at, "expires_at"),
@@ -225,9 +235,11 @@ def post_hold(
 ) -> dict[str, Any]:
     """Post a pending hold, whole or in part, as an entry."""
     hold, asset = _own_hold(api.ledger, caller, hold_id)
+    amount = read_optional(asset.decimals, body.amount, "amount")
+    caller.check_amounts([(hold.account_id, asset, hold.remaining if amount is None else amount)])
     entry = api.ledger.post_hold(
-        hold,
-        read_optional(asset.decimals, body.amount, "amount"),
+        hold.id,
+        amount,
         keep_rest=body.keep_rest,
         to_account=body.to_account,
         **_words(body),
@@ -253,7 +265,7 @@ def void_hold(
     """Release a pending hold: what it held is available again."""
     hold, asset = _own_hold(api.ledger, caller, hold_id)
     dry_run = body is not None and body.dry_run
-    return _held(asset, one(api.ledger, VoidHold(hold, caller.named(key)), dry_run=dry_run))
+    return _held(asset, one(api.ledger, VoidHold(hold.id, caller.named(key)), dry_run=dry_run))
 
 
 def _held(asset: Asset, receipt: Receipt) -> dict[str, Any]:
@@ -263,8 +275,8 @@ def _held(asset: Asset, receipt: Receipt) -> dict[str, Any]:
     return {**hold_json(asset, receipt.hold), "repeated": receipt.repeated}
 
 
-def _own_hold(ledger: Ledger, caller: Caller, hold_id: str) -> tuple[Hash32, Asset]:
-    """Return a hold's id and asset, if the caller may debit its account."""
+def _own_hold(ledger: Ledger, caller: Caller, hold_id: str) -> tuple[Hold, Asset]:
+    """Return a hold and its asset, if the caller may debit its account."""
     hold = ledger.find_hold(Hash32.parse(hold_id, "hold_id"))
     caller.check_debit(hold.account_id)
-    return hold.id, ledger.asset(hold.asset)
+    return hold, ledger.asset(hold.asset)

@@ -38,6 +38,7 @@ CREATE TABLE token_api_keys (
     name TEXT COLLATE "C" NOT NULL,
     scope TEXT COLLATE "C" NOT NULL,
     accounts TEXT COLLATE "C" NOT NULL,
+    max_amount TEXT COLLATE "C",
     created_at BIGINT NOT NULL,
     expires_at BIGINT,
     revoked_at BIGINT,

@@ -55,6 +55,7 @@ CREATE TABLE token_api_keys (
     name TEXT NOT NULL,
     scope TEXT NOT NULL,
     accounts TEXT NOT NULL,
+    max_amount TEXT,
     created_at BIGINT NOT NULL,
     expires_at BIGINT,
     revoked_at BIGINT,

@@ -9,7 +9,7 @@ import pytest
 from bridge.api import Settings
 from bridge.api.drawing import PageRoute
 from bridge.api.keys import ApiKeys, Scope, clock
-from ledger import Group, Movement, Receipt
+from ledger import FieldError, Group, Movement, Receipt
 from ledger.times import moment_of
 from tests.api.conftest import small_ledger
 from tests.api.server import ApiServer, Caller
@@ -330,6 +330,46 @@ def test_a_page_is_for_everybody_or_for_nobody(server: ApiServer, ledger: Ledger
             assert answer.status_code == (303 if path.startswith("/search") else 200)
     finally:
         is_open.stop()
+
+
+def test_a_key_moves_so_much_at_once(server: ApiServer, ledger: Ledger) -> None:
+    """Out of each account, however it is asked: the entries of a group together."""
+    keys = server.service.keys
+    token = keys.create("x", Scope.POST, accounts=["alice", "bob"], max_amount="10.5")[1]
+    caller = Caller(server.client(token))
+    pay = {"from_account": "alice", "to_account": "carol"}
+    back = {"from_account": "bob", "to_account": "carol"}
+    got = ledger.transfer("carol", "alice", 11 * 10**18)
+    hold = ledger.hold("alice", 11 * 10**18, "carol")
+    few, many = {"amount": "5.25"}, {"amount": "5.250000000000000001"}
+    for path, body, right in (
+        ("/v1/entries", {**pay, "amount": "10.500000000000000001"}, {**pay, "amount": "10.5"}),
+        ("/v1/burns", {"account_id": "alice", "amount": "11"}, {"account_id": "alice", **few}),
+        ("/v1/holds", {"account_id": "alice", "amount": "11"}, {"account_id": "alice", **few}),
+        (
+            "/v1/groups",
+            {"movements": [{**pay, **few}, {**back, **few}, {**pay, **many}]},
+            {"movements": [{**pay, **few}, {**back, "amount": "10.5"}, {**pay, **few}]},
+        ),
+        (f"/v1/holds/{hold.id}/post", {}, few),
+        ("/v1/reversals", {"entry": str(got.id)}, {"entry": str(got.id), **few}),
+    ):
+        refused = caller.write(path, body)
+        assert (refused.status_code, refused.json()["code"]) == (403, "AMOUNT_FORBIDDEN"), path
+        caller.post(path, right)
+    assert ledger.audit().ok
+
+
+@pytest.mark.parametrize(
+    ("scope", "amount"),
+    [
+        (Scope.POST, "0"), (Scope.POST, "1e3"), (Scope.POST, "-1"), (Scope.ADMIN, "1"),
+        (Scope.READ, "1"),
+    ],
+)  # fmt: skip
+def test_what_is_no_amount_of_a_key(server: ApiServer, scope: Scope, amount: str) -> None:
+    with pytest.raises(FieldError, match="max_amount"):
+        server.service.keys.create("x", scope, max_amount=amount)
 
 
 def test_an_expired_key_is_none(server: ApiServer, ledger: Ledger) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
-from ledger import Ledger
+from ledger import Entry, Ledger
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = [sys.executable, "-c", "from bridge.cli import main; main()"]
@@ -105,6 +105,17 @@ def test_keys_are_shown_once_and_end(url: str) -> None:
     assert (code, said) == (0, "")
 
 
+def test_it_answers_to_its_own_names_and_those_it_is_given(url: str) -> None:
+    served = Served(url, "--open-reads", "--allowed-host", "Ledger.example")
+    with httpx.Client(base_url=served.url, trust_env=False) as client:
+        statuses = [
+            client.get("/v1/ledger", headers={"Host": host}).status_code
+            for host in ("127.0.0.1", "localhost:1", "ledger.example", "other.example")
+        ]
+    assert statuses == [200, 200, 200, 421]
+    assert served.end() == (0, "")
+
+
 def test_it_warns_when_others_can_reach_it_and_there_is_no_key(url: str) -> None:
     served = Served(url, "--host", "0.0.0.0", "--access-log")  # noqa: S104 (the warning is the test)
     token = run(url, "key", "create", "--name", "shop", "--scope", "read").strip()
@@ -118,6 +129,11 @@ def test_it_warns_when_others_can_reach_it_and_there_is_no_key(url: str) -> None
     assert "GET /v1/ledger" in said
     for secret in (token, token.split("_", 2)[2], "evl_0123456789ab_secret"):
         assert secret not in said
+
+
+def named(entry: Entry) -> str:
+    """Return the key that a request had; in the ledger the API key's id is before it."""
+    return entry.idempotency_key.rpartition(":")[2]
 
 
 class Payers:
@@ -174,7 +190,7 @@ def test_what_is_cut_off_under_load_is_neither_lost_nor_doubled(any_url: str, ho
     answered = dict(payers.answered)
     with Ledger.open(url) as ledger:
         posted: dict[str, Any] = {
-            entry.idempotency_key: str(entry.id) for entry in ledger.get_statement("bob")[1:]
+            named(entry): str(entry.id) for entry in ledger.get_statement("bob")[1:]
         }
     assert {key: posted.get(key) for key in answered} == answered
     again = Served(url, "--rate", "100000", "--burst", "100000")
@@ -189,7 +205,7 @@ def test_what_is_cut_off_under_load_is_neither_lost_nor_doubled(any_url: str, ho
     again.end()
     with Ledger.open(url) as ledger:
         entries = ledger.get_statement("bob")[1:]
-        assert {entry.idempotency_key: str(entry.id) for entry in entries} == posted
+        assert {named(entry): str(entry.id) for entry in entries} == posted
         assert len(entries) == len(posted) == len(answered) + len(payers.unanswered)
         assert ledger.get_balance("bob") == 1_000 * TOKEN + len(entries) * TOKEN // 1_000
         assert ledger.audit().ok
