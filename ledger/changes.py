@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from ledger.cursors import MOST
+from ledger.amounts import check_uint
 from ledger.errors import FieldError
 from ledger.hashing import keccak
 from ledger.times import moment_of
@@ -30,6 +30,8 @@ _VERSION = 1
 _TAG = 8
 _HEADER = struct.Struct(">BI")
 _STREAM = struct.Struct(">IQQ4s")
+_BITS = 62
+"""Of every seq and number: within what both databases compare."""
 
 
 class ChangeType(StrEnum):
@@ -123,8 +125,9 @@ def parse_position(text: object, ledger_id: Hash32, name: str = "after") -> Posi
     _, stream = _HEADER.unpack_from(body)
     told = _STREAM.iter_unpack(body[_HEADER.size :])
     places = {number: Place(*place) for number, *place in told}
-    if any(max(place.seq, place.number) >= MOST for place in places.values()):
-        raise FieldError(name, "is no cursor of this ledger's changes; start without one")
+    for place in places.values():
+        check_uint(place.seq, _BITS, name)
+        check_uint(place.number, _BITS, name)
     return Position(ledger_id, places, stream)
 
 

@@ -6,6 +6,7 @@ import base64
 import binascii
 from typing import TYPE_CHECKING, NamedTuple
 
+from ledger.amounts import check_uint
 from ledger.errors import FieldError
 from ledger.hashing import keccak
 
@@ -15,9 +16,8 @@ if TYPE_CHECKING:
 _VERSION = 1
 _SIZE = 18
 _TAG = 8
-
-MOST = 2**62
-"""Above every seq that a journal can have, and within what both databases compare."""
+_BITS = 62
+"""Of every seq that a journal can have: within what both databases compare."""
 
 
 class Cursor(NamedTuple):
@@ -53,9 +53,7 @@ def parse_cursor(text: str, asset: Hash32, account_id: str, *, newest_first: boo
         raise FieldError("cursor", "is none that this ledger gave; start without one")
     if data[10:] != _tag(asset, account_id) or bool(data[1]) != newest_first:
         raise FieldError("cursor", "is of another statement; start without one")
-    seq = int.from_bytes(data[2:10], "big")
-    if seq >= MOST:
-        raise FieldError("cursor", "is none that this ledger gave; start without one")
+    seq = check_uint(int.from_bytes(data[2:10], "big"), _BITS, "cursor")
     return Cursor(seq, newest_first)
 
 

@@ -328,8 +328,8 @@ def test_a_wrong_limit_is_refused(history: Ledger, limit: Anything) -> None:
         st.integers(0, 2**32 - 1),
         st.builds(
             Place,
-            st.integers(0, 2**63),
-            st.integers(0, 2**63),
+            st.integers(0, 2**62 - 1),
+            st.integers(0, 2**62 - 1),
             st.binary(min_size=4, max_size=4),
         ),
         max_size=5,
