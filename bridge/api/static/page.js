@@ -25,8 +25,8 @@ document.addEventListener("DOMContentLoaded", () => {
       const done = await copied(button.dataset.copy);
       button.focus();
       button.textContent = done ? "Copied" : "Not copied";
-      setTimeout(() => { button.textContent = "Copy"; }, 2000);
     });
+    button.addEventListener("blur", () => { button.textContent = "Copy"; });
   }
   const search = document.querySelector("form.search input");
   document.addEventListener("keydown", (event) => {
