@@ -64,7 +64,9 @@ def batch(
 ) -> HTMLResponse:
     """A batch of an asset, its entries, and where it is on chains."""
     ledger = api.ledger
-    asset = ledger.asset(symbol)
+    asset = chosen_asset(ledger, symbol)
+    if asset is None:
+        return page_of(request, "empty.html")
     found = ledger.batch(number, asset.symbol) if 1 <= number < 1 << 62 else None
     if found is None:
         raise Problem(404, "NOT_FOUND", f"{asset.symbol} has no batch {number} yet")

@@ -264,6 +264,49 @@ def test_search_on_a_crowded_ledger(crowded: httpx.Client) -> None:
         assert answer.headers["location"] == "/batch/1?asset=A000"
 
 
+def test_odd_requests_are_answered(crowded: httpx.Client) -> None:
+    """With a page, that says what is wrong if something is."""
+    browser = {"Accept": "text/html,*/*;q=0.8"}
+    for path, status in (
+        ("/batch/1", 200), ("/batch/0", 404), ("/batch/-1", 404), ("/batch/1" + "0" * 30, 404),
+        ("/batch/x", 422), ("/batch/1?at=0", 422), ("/batch/1?at=999", 200), ("/seal/0", 404),
+        ("/seal/1" + "0" * 30, 404), ("/entry/0x12", 422), ("/hold/x", 422), ("/assets?at=99", 200),
+        (f"/entries?at={2**62 - 1}", 200), (f"/entries?at={2**62}", 422), ("/account", 422),
+        ("/account?id=", 422), ("/account/", 422), ("/account/nobody", 404), ("/seals?at=1", 200),
+        ("/accounts?after=%00", 422), ("/accounts?prefix=%00", 422), ("/accounts?after=zzz", 200),
+        ("/accounts?prefix=%F4%8F%BF%BF", 200), ("/holds?account=nobody", 404), ("/?asset=", 200),
+        ("/holds?asset=nope", 404), ("/holds?at=1", 200), ("/account/b001?at=1", 200),
+        ("/search", 200), ("/search?q=" + "9" * 500, 200), ("/search?q=" + "/" * 500, 200),
+        ("/search?q=" + "x" * 513, 422), ("/favicon.ico", 404),
+    ):  # fmt: skip
+        answer = crowded.get(path, headers=browser)
+        assert answer.status_code == status, path
+        assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    for path in ("/v1/nothing", "/api/nothing", "/static/nothing"):
+        answer = crowded.get(path, headers=browser)
+        assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_a_ledger_without_anything_has_pages(sqlite_url: str) -> None:
+    """And says how to begin; so has one with an asset in which nothing happened."""
+    with Ledger.create(sqlite_url) as ledger:
+        server = ApiServer(ledger, Settings(open_reads=True, rate=1e6, burst=1_000_000))
+        try:
+            client = server.client()
+            lists = ("/", "/entries", "/accounts", "/assets", "/seals", "/holds")
+            for path in lists:
+                assert client.get(path).status_code == 200
+            assert "evm-ledger asset create SCI" in client.get("/").text
+            ledger.create_asset("SCI", "Science", 18)
+            for path in lists:
+                page = client.get(path)
+                assert page.status_code == 200
+                if path != "/assets":
+                    assert re.search("No |Nobody|Nothing|system", page.text), path
+        finally:
+            server.stop()
+
+
 def test_a_page_offers_few_of_many_assets(crowded: httpx.Client) -> None:
     """And always the one that it is about."""
     choice = crowded.get("/?asset=A040").text.partition('class="choice"')[2].partition("</p>")[0]
