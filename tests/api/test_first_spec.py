@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 if TYPE_CHECKING:
@@ -68,3 +68,29 @@ def test_ledger(ledger: Ledger, admin: Caller) -> None:
     assert [entry["id"] for entry in seen] == own[::-1]
     answer = admin.client.get("/api/token/ledger")
     assert (answer.status_code, answer.json()["field"]) == (422, "account")
+
+
+def test_the_addresses_are_those_that_were_named(ledger: Ledger, admin: Caller) -> None:
+    """Written out, as somebody would who has nothing but the first specification."""
+    ledger.transfer("alice", "bob", 1)
+    client = admin.client
+    assert client.get("/api/token/balance/alice").status_code == 200
+    assert client.get("/api/token/supply").status_code == 200
+    assert client.get("/api/token/ledger?account=alice&limit=50").status_code == 200
+    supply = client.get("/api/token/supply").json()
+    assert {"total_supply", "velocity", "holders", "gini", "top"} <= supply.keys()
+    assert _numbers(supply) <= {"holders", "transfers"}
+    assert _numbers(client.get("/api/token/balance/alice").json()) == set()
+    assert _numbers(client.get("/api/token/ledger?account=alice").json()) == {"seq"}
+    for limit in ("0", "1001", "-1", "x", "1.5"):
+        answer = client.get(f"/api/token/ledger?account=alice&limit={limit}")
+        assert (answer.status_code, answer.json()["field"]) == (422, "limit")
+
+
+def _numbers(value: Any, name: str = "") -> set[str]:  # noqa: ANN401 (JSON)
+    """Return the names of what is a JSON number: counts may be, amounts never."""
+    if isinstance(value, dict):
+        return {found for key, each in value.items() for found in _numbers(each, key)}
+    if isinstance(value, list):
+        return {found for each in value for found in _numbers(each, name)}
+    return {name} if isinstance(value, int | float) and not isinstance(value, bool) else set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -149,6 +150,38 @@ def test_keys_of_two_callers_are_not_one(ledger: Ledger, server: ApiServer) -> N
     ledger.transfer("alice", "bob", 1)
     assert one.post("/v1/seals", key="s")["number"] == 2
     assert ledger.head().seq == 7
+
+
+def test_the_same_request_many_times_at_once_is_done_once(
+    ledger: Ledger, server: ApiServer
+) -> None:
+    token = server.token("admin")
+    freeze = {"account_id": "alice", "status": "frozen"}
+
+    def ask(path: str, body: object) -> Any:  # noqa: ANN401 (JSON)
+        answer = Caller(server.client(token)).write(path, body, key=path)
+        assert answer.status_code in {200, 201}, answer.text
+        return answer.json()
+
+    for path, body in (("/v1/seals", None), ("/v1/account-status", freeze)):
+        with ThreadPoolExecutor(6) as pool:
+            answers = list(pool.map(ask, [path] * 6, [body] * 6))
+        assert sorted(it.pop("repeated") for it in answers) == [False] + [True] * 5
+        assert all(it == answers[0] for it in answers)
+    assert ledger.last_seal() == 1
+
+
+def test_a_status_changes_while_assets_are_made(ledger: Ledger, server: ApiServer) -> None:
+    """It concerns every asset, those too that nobody had when it was asked for."""
+    admin = Caller(server.client(server.token("admin")))
+    with ThreadPoolExecutor(1) as pool:
+        made = [pool.submit(ledger.create_asset, f"A{number}", "A", 0) for number in range(12)]
+        for number in range(12):
+            status = ("frozen", "open")[number % 2]
+            body = {"account_id": "alice", "status": status}
+            assert admin.post("/v1/account-status", body)["status"] == status
+        assert len({it.result().symbol for it in made}) == 12
+    assert ledger.audit().ok
 
 
 @pytest.mark.parametrize("key", ["é".encode(), b"a\tb", b"k" * 241, b""])
