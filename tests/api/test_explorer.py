@@ -13,6 +13,7 @@ from bridge.api.wording import named
 from tests.api.browsing import NAMES, STATUS, Visit, pages
 from tests.api.sample import EVIL, HOSTILE, ODD_IDS, hostile_ledger, sample_ledger
 from tests.api.server import ApiServer
+from tests.cli.shell import Shell
 from tests.support.chromium import launch
 
 if TYPE_CHECKING:
@@ -238,6 +239,8 @@ def test_where_an_entry_is(visit: Visit, sample: tuple[ApiServer, Ledger]) -> No
             with page.expect_download() as download:
                 page.get_by_role("link", name="Download its inclusion proof").click()
             assert download.value.suggested_filename == f"entry-{seq}.json"
+            said = Shell("").run("check", download.value.path())
+            assert str(entry.id) in said
 
 
 def test_search(visit: Visit, sample: tuple[ApiServer, Ledger]) -> None:
