@@ -30,6 +30,7 @@ from bridge.plan_deferral import most_rows
 from ledger.errors import CorruptError, FieldError
 from ledger.model import ISSUER, ZERO_HASH, Hash32
 from ledger.payload import decode_payload
+from ledger.views import spanned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -231,7 +232,7 @@ class Deferral:
         if plan.obstacle:
             raise FieldError("mode", f"{self._asset.symbol}: {plan.obstacle}")
         ours = plan.announcement
-        what = f"{self._asset.symbol} deferral of entries {at.last_seq + 1} to {ours.final_seq}"
+        what = f"{self._asset.symbol} deferral of {spanned(at.last_seq + 1, ours.final_seq)}"
         return DueCall("defer", what, ours.begin_call(), at.last_seq + 1, ours.final_seq)
 
     def _plan(self, at: Position, final_seq: int) -> _Plan:

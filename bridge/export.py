@@ -30,6 +30,7 @@ from ledger.errors import CorruptError
 from ledger.hashing import keccak
 from ledger.ids import first_head
 from ledger.model import Kind, Status
+from ledger.views import spanned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -334,6 +335,7 @@ def _corrupt(sealed: SealedBatch) -> CorruptError:
     """Return the error for entries that are not those that were sealed."""
     batch = sealed.batch
     return CorruptError(
-        f"{sealed.symbol} entries {batch.first_seq} to {batch.last_seq} are not what seal "
-        f"{sealed.seal} sealed: run `evm-ledger audit`, it names the row"
+        f"{sealed.symbol}: what seal {sealed.seal} sealed is not "
+        f"{spanned(batch.first_seq, batch.last_seq)} as stored: run "
+        "`evm-ledger audit`, it names the row"
     )

@@ -25,6 +25,7 @@ from bridge.progress import ReportProgress, ignore
 from bridge.sending import Sender
 from bridge.tokens import check_operators, read_token
 from ledger.errors import LedgerError
+from ledger.views import spanned
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -229,7 +230,7 @@ def _check_whole(ledger: Ledger, token: Token) -> None:
     if (last := ledger.head(symbol).seq) != token.last_seq:
         raise ForeignHistoryError(
             f"{symbol}: the token went live with entry {token.last_seq}, and the ledger has "
-            f"{last}: entries {token.last_seq + 1} to {last} can never be on it"
+            f"{last}: {spanned(token.last_seq + 1, last)} can never be on it"
         )
 
 

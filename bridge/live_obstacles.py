@@ -12,6 +12,7 @@ from bridge.progress import ReportProgress, ignore
 from bridge.tokens import read_batches, read_token
 from bridge.verify import verify
 from ledger.model import HoldState, Status
+from ledger.views import spanned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -149,8 +150,7 @@ def _disagreement(
     if token.last_seq < last:
         yield Obstacle(
             ObstacleKind.NOT_REPLAYED,
-            f"entries {token.last_seq + 1} to {last} are not on the chain: run `evm-ledger chain "
-            "replay`",
+            f"not on the chain: {spanned(token.last_seq + 1, last)}: run `evm-ledger chain replay`",
         )
         return
     report = verify(ledger, chain, level, progress=progress)

@@ -10,6 +10,7 @@ from bridge.errors import ChainError, ForeignHistoryError
 from bridge.tokens import Token, read_batches
 from ledger.ids import first_head
 from ledger.merkle import Frontier
+from ledger.views import spanned
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,6 +65,7 @@ def _locate_by_events(
 def _foreign(asset: Asset, event: BatchReplayed) -> ForeignHistoryError:
     """Return the error that names the first batch that is not ours."""
     return ForeignHistoryError(
-        f"{asset.symbol}: batch {event.number} on the chain (entries {event.first_seq} to "
-        f"{event.last_seq}) is not this ledger's: `evm-ledger chain verify` names each difference"
+        f"{asset.symbol}: batch {event.number} on the chain "
+        f"({spanned(event.first_seq, event.last_seq)}) is not this ledger's: `evm-ledger chain "
+        "verify` names each difference"
     )

@@ -29,6 +29,7 @@ from bridge.progress import Progress, ReportProgress, ignore
 from bridge.sending import Sender
 from bridge.tokens import Token, check_operators, read_token
 from bridge.tracking import Confirmed
+from ledger.views import spanned
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -267,7 +268,7 @@ class _Replay:
     def _send_run(self, asset: Asset, run: Run, token: Address, sender: Sender) -> None:
         """Send one run; raise _Moved if the contract does not stand before it."""
         batch = run.batch
-        what = f"{asset.symbol} entries {batch.first_seq} to {batch.last_seq}"
+        what = f"{asset.symbol} {spanned(batch.first_seq, batch.last_seq)}"
         data = run_calldata(run)
         subject = Subject(asset.number, batch.number, batch.first_seq, batch.last_seq)
         try:
