@@ -44,7 +44,7 @@ class Served:
         """End it; return its exit code and what it wrote to stderr."""
         if self.process.poll() is None:
             self.process.send_signal(how)
-        _, said = self.process.communicate(timeout=60)
+        _, said = self.process.communicate(timeout=240)
         return self.process.returncode, said
 
 
@@ -73,7 +73,7 @@ def run(url: str, *words: str) -> str:
     """Run a command on the ledger and return what it printed."""
     done = subprocess.run(
         [*PROGRAM, *words, "--database", url],
-        cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+        cwd=ROOT, capture_output=True, text=True, timeout=240, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -173,7 +173,7 @@ class Payers:
     def join(self) -> None:
         """Wait until all have stopped."""
         for thread in self._threads:
-            thread.join(60)
+            thread.join(240)
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "ended"])

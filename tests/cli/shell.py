@@ -81,5 +81,5 @@ def process(*words: object, folder: Path, **environment: str) -> subprocess.Comp
         text=True,
         check=False,
         stdin=subprocess.DEVNULL,
-        timeout=120,
+        timeout=280,
     )

@@ -147,7 +147,7 @@ def typed(shell: Shell, text: str, *words: object) -> tuple[int, str, str]:
         while part := os.read(ours, 1_024):
             shown += part
     os.close(ours)
-    said, _ = program.communicate(timeout=60)
+    said, _ = program.communicate(timeout=240)
     return program.returncode, said.decode(), shown.decode()
 
 

@@ -165,7 +165,7 @@ def test_a_kill_while_it_is_sent(
                 return forward(request)
 
             proxy.behave = behave
-            assert process.wait(60) == -signal.SIGKILL
+            assert process.wait(240) == -signal.SIGKILL
         proxy.behave = honest
         assert stocked.fails("mint", "alice", "1").startswith("ASSET_CLOSED")
         assert "SCI was live already on chain 10" in stocked.run(*finalize)
@@ -412,7 +412,7 @@ def test_the_symbol_has_to_be_typed(mirrored: Shell, folder: Path, typed: str) -
         text=True,
     ) as process:
         os.write(ours, f"{typed}\n".encode())
-        said, asked = process.communicate(timeout=60)
+        said, asked = process.communicate(timeout=240)
     os.close(ours)
     os.close(theirs)
     assert "would be live for ever" in asked

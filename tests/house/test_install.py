@@ -29,7 +29,7 @@ def _run(*command: str | Path, cwd: Path) -> str:
     """Run a command as a stranger would: nothing of the checkout in the environment."""
     kept = {name: it for name, it in os.environ.items() if not name.startswith("PYTHON")}
     done = subprocess.run(
-        command, cwd=cwd, env=kept, capture_output=True, text=True, check=False, timeout=120
+        command, cwd=cwd, env=kept, capture_output=True, text=True, check=False, timeout=240
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

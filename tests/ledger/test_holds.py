@@ -519,7 +519,7 @@ def test_another_request_with_the_key_is_refused(database_url: str, kind: str) -
 def _resolve(url: str, hold: bytes, way: str, start: Any) -> str:  # noqa: ANN401 (a barrier)
     """Open the ledger, wait for the others, resolve the hold; return the name of what came."""
     with Ledger.open(url) as ledger:
-        start.wait(30)
+        start.wait(120)
         item = PostHold(Hash32(hold)) if way == "post" else VoidHold(Hash32(hold))
         [result] = ledger.post_many([item])
         return str(result.rule) if isinstance(result, RefusedError) else "made"
@@ -540,9 +540,9 @@ def test_two_processes_and_two_threads_resolve_it_once(database_url: str) -> Non
         ]
         for process in processes:
             process.start()
-        came = sorted(answers.get(timeout=60) for _ in processes)
+        came = sorted(answers.get(timeout=240) for _ in processes)
         for process in processes:
-            process.join(30)
+            process.join(120)
         [(_, state)] = holds(database_url)
         assert came == sorted(["made", "HOLD_POSTED" if state == "posted" else "HOLD_VOIDED"])
 
@@ -561,7 +561,7 @@ def test_two_processes_and_two_threads_resolve_it_once(database_url: str) -> Non
             for thread in threads:
                 thread.start()
             for thread in threads:
-                thread.join(60)
+                thread.join(120)
             assert len(seen) == 4
             assert seen.count("made") == 1
         assert ledger.audit().ok
@@ -569,7 +569,7 @@ def test_two_processes_and_two_threads_resolve_it_once(database_url: str) -> Non
 
 def _crossed(url: str, items: list[Item], start: Any, answers: Any) -> None:  # noqa: ANN401 (of a process)
     with Ledger.open(url) as ledger:
-        start.wait(30)
+        start.wait(120)
         results = ledger.post_many(items)
         answers.put([isinstance(it, Receipt) and it.repeated for it in results])
 
@@ -591,9 +591,9 @@ def test_crossed_keys_from_two_processes_make_each_thing_once(database_url: str)
         ]
         for process in processes:
             process.start()
-        came = [answers.get(timeout=60) for _ in processes]
+        came = [answers.get(timeout=240) for _ in processes]
         for process in processes:
-            process.join(30)
+            process.join(120)
         assert sorted(came) == [[False] * 4, [True] * 4]
         assert [state for _, state in holds(database_url)] == [
             "posted", "pending", "voided", "pending", "pending",

@@ -274,7 +274,7 @@ def test_the_same_request_again_is_the_first_result(database_url: str) -> None:
 
 def _reverse(url: str, items: list[Item], start: Any, answers: Any) -> None:  # noqa: ANN401 (of a process)
     with Ledger.open(url) as ledger:
-        start.wait(30)
+        start.wait(120)
         answers.put(
             [
                 ("repeated" if it.repeated else "made") if isinstance(it, Receipt) else str(it.rule)
@@ -292,9 +292,9 @@ def at_once(url: str, *batches: list[Item]) -> list[list[str]]:
     ]
     for process in processes:
         process.start()
-    came = [answers.get(timeout=60) for _ in processes]
+    came = [answers.get(timeout=240) for _ in processes]
     for process in processes:
-        process.join(30)
+        process.join(120)
     return sorted(came)
 
 

@@ -250,7 +250,7 @@ def test_limits_can_precede_any_balance(database_url: str) -> None:
 
 def _attempt(url: str, number: int, start: Any, answers: Any) -> None:  # noqa: ANN401 (of a process)
     with Ledger.open(url) as ledger:
-        start.wait(30)
+        start.wait(120)
         item = SetStatus("alice", Status.CLOSED) if number == 0 else Movement("bob", "alice", 1)
         [result] = ledger.post_many([item])
         answers.put((number, str(result.rule) if isinstance(result, RefusedError) else "made"))
@@ -267,9 +267,9 @@ def test_it_is_never_closed_with_a_balance_whoever_is_first(database_url: str) -
         ]
         for process in processes:
             process.start()
-        came = dict(answers.get(timeout=60) for _ in processes)
+        came = dict(answers.get(timeout=240) for _ in processes)
         for process in processes:
-            process.join(30)
+            process.join(120)
         closed = ledger.account("alice").status == Status.CLOSED
         assert came == (
             {0: "made", 1: "ACCOUNT_CLOSED"} if closed else {0: "ACCOUNT_NOT_EMPTY", 1: "made"}
