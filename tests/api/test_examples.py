@@ -15,6 +15,7 @@ import pytest
 
 from ledger import Ledger
 from tests.api.server import ApiServer
+from tests.support import curl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,16 +33,21 @@ def empty(sqlite_url: str) -> Iterator[ApiServer]:
         server.stop()
 
 
+def own_programs(folder: Path) -> Path:
+    """Return the first folder of the PATH of an example."""
+    (programs := folder / "bin").mkdir(exist_ok=True)
+    return programs
+
+
 def run(server: ApiServer, folder: Path, *command: str) -> str:
     """Run an example, which may call `evm-ledger`, and return what it printed."""
-    program = folder / "bin" / "evm-ledger"
-    program.parent.mkdir()
+    program = own_programs(folder) / "evm-ledger"
     call = f'exec {sys.executable} -c "from bridge.cli import main; main()" "$@"'
     program.write_text(f"#!/bin/sh\nPYTHONPATH={EXAMPLES.parents[1]} {call}\n")
     program.chmod(0o755)
     path = f"{program.parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, timeout=100, check=False,
+        command, cwd=folder, capture_output=True, text=True, timeout=240, check=False,
         env={
             **os.environ, "PATH": path, "NO_PROXY": "*",
             "URL": server.url, "KEY": server.token("admin"),
@@ -51,8 +57,10 @@ def run(server: ApiServer, folder: Path, *command: str) -> str:
     return done.stdout
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not on this machine")
-def test_curl(empty: ApiServer, tmp_path: Path) -> None:
+@pytest.mark.parametrize("program", ["curl", "ours"] if shutil.which("curl") else ["ours"])
+def test_curl(empty: ApiServer, tmp_path: Path, program: str) -> None:
+    if program == "ours":
+        curl.provide(own_programs(tmp_path))
     said = run(empty, tmp_path, "sh", str(EXAMPLES / "with_curl.sh"))
     parts = dict(part.split("\n", 1) for part in said[3:].split("\n-- "))
     assert len(parts) == 16

@@ -18,6 +18,8 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
+from tests.support.curl import provide_if_missing
+
 if TYPE_CHECKING:
     from tests.support.guardian import Guardian
 
@@ -53,6 +55,7 @@ class WarmProgram:
         program = folder / "evm-ledger"
         program.write_text(_CLIENT.format(python=sys.executable, address=str(folder / "socket")))
         program.chmod(0o755)
+        provide_if_missing(folder)
         self.path = f"{folder}:{Path(sys.executable).parent}:/usr/bin:/bin"
         """The PATH of a session."""
 
@@ -66,11 +69,11 @@ class WarmProgram:
 
 def main(address: str) -> None:
     """Serve until standard input closes."""
-    import alembic.command  # noqa: F401, PLC0415 (the suite's own process needs none of these)
-    import eth_account  # noqa: F401, PLC0415
-    import web3  # noqa: F401, PLC0415
+    import alembic.command  # noqa: F401, PLC0415 (the suite needs none of these)
+    import eth_account  # noqa: F401, PLC0415 (same)
+    import web3  # noqa: F401, PLC0415 (same)
 
-    import bridge.cli  # noqa: F401, PLC0415
+    import bridge.cli  # noqa: F401, PLC0415 (same)
 
     gc.freeze()  # a fork that collects what it shares copies it
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those that serve
