@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from contextlib import AbstractContextManager
 
+    from sqlalchemy import Connection
+
     from ledger.model import HoldState
     from ledger.nested import Posting
     from ledger.results import Account, Asset, Balance, Entry, Hold, Identity, JournalHead
@@ -50,6 +52,10 @@ class Lookup:
         thread itself posts inside is not seen by its reads before the end.
         """
         return self._transactions.moment()
+
+    def glance(self) -> AbstractContextManager[Connection]:
+        """Return a context with a connection for one statement that changes nothing."""
+        return self._transactions.glance()
 
     def assets(self) -> list[Asset]:
         """Return every asset, in order of creation."""

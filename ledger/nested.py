@@ -49,6 +49,10 @@ class Posting(ABC):
     def snapshot(self) -> AbstractContextManager[Connection]:
         """Give a connection that changes nothing, for several statements about one moment."""
 
+    def glance(self) -> AbstractContextManager[Connection]:
+        """Give a connection for one statement that changes nothing."""
+        return self.reading()
+
     @abstractmethod
     def moment(self) -> AbstractContextManager[None]:
         """Let whatever this thread reads until the end see one moment."""

@@ -88,6 +88,16 @@ class Transactions(Posting):
         with translated_errors("read"), self._connected() as connection, connection.begin():
             yield connection
 
+    @contextmanager
+    def glance(self) -> Iterator[Connection]:
+        """Give a connection for one statement that changes nothing: one round trip, not three."""
+        if self._file is not None or self._moment() is not None:
+            with self.reading() as connection:
+                yield connection
+            return
+        with translated_errors("read"), self._alone() as connection:
+            yield connection
+
     def _moment(self) -> Connection | None:
         """Return the connection of the `moment` that this thread is in, if it is in one."""
         connection, process = getattr(self._shared, "it", (None, 0))

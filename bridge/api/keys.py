@@ -192,7 +192,7 @@ class ApiKeys:
     def ended(self, keys: Collection[ApiKey]) -> set[str]:
         """Return the ids of those of `keys` that were revoked or have expired since."""
         wanted = {key.id for key in keys}
-        with self._ledger.reading() as connection:
+        with self._ledger.glance() as connection:
             dialect = dialect_of(connection)
             sql = (
                 "SELECT id, expires_at FROM token_api_keys "  # noqa: S608 (constant)

@@ -34,7 +34,11 @@ def test_what_a_thread_reads_is_of_one_moment(database_url: str) -> None:
             seen: list[int] = []
             elsewhere(lambda: seen.append(ledger.get_balance("bob")))
             assert seen == [40]
+            with ledger.glance() as connection:
+                assert connection.exec_driver_sql("SELECT max(seq) FROM token_ledger").scalar() == 1
         assert (ledger.get_balance("alice"), ledger.get_balance("bob")) == (60, 40)
+        with ledger.glance() as connection:
+            assert connection.exec_driver_sql("SELECT max(seq) FROM token_ledger").scalar() == 2
 
 
 def test_assets_of_another_process_are_seen(database_url: str) -> None:
