@@ -46,6 +46,15 @@ GOALS: Final = {
     "replay: gas of one more entry / LOG3": Goal("value", "<=", 2_350),
     "verify: balances in one call / one balanceOf": Goal("value", ">=", 3_000),
     **{
+        f"{database}: HTTP, 64 connections, {kind} / one commit a request": _ratio(1.5)
+        for database in ("SQLite", "PostgreSQL")
+        for kind in ("post, spread", "post, one hot account")
+    },
+    **{
+        f"{database}: HTTP, 64 connections, read a balance / bare endpoint": _ratio(0.4)
+        for database in ("SQLite", "PostgreSQL")
+    },
+    **{
         f"{database}: audit / the driver reading the same rows": Goal("value", ">=", 50_000)
         for database in ("SQLite", "PostgreSQL")
     },

@@ -38,6 +38,10 @@ _READING: Final = """\
   flush of each file, **reading** is one pass of `read` while all of them are in the system's cache.
   An export also reads the ledger, makes ids' payloads and logs, and hashes every file; an import
   recomputes every id, head, balance and root, makes every file again, and writes the database.
+* **HTTP** is asked over connections that each wait for their answer before they ask again, by a
+  client in Python on the same machine. **The bare endpoint** is one of the same framework and
+  server that does nothing; **one commit a request** inserts a row with three columns and commits,
+  without keys, balances or ids. Both work in threads, as endpoints of that framework do.
 * **Memory** is the largest resident set of a process that does only this, Python and its
   libraries included.
 * **Gas** is on Anvil under Osaka's rules; LOG3 is the 1,756 gas of a bare `Transfer` event.

@@ -30,7 +30,7 @@ SHOWN_BY: Final = {
     "growth": ("audit / ", "memory, "),
     "pgledger": ("pgledger",),
     "processes": (),
-    "http": (),
+    "http": ("HTTP, 64",),
 }
 """In which section a goal's result is measured: the words in its name."""
 
