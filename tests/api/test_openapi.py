@@ -46,6 +46,9 @@ def described(ledger: Ledger) -> ApiServer:
         return answer
 
     server.app.exception_handlers[RequestValidationError] = marked
+    server.app.middleware_stack = None  # it was built when the server started, and is built anew
+    answer = server.client(server.token("read")).get("/v1/entries", params={"limit": "0"})
+    assert answer.headers[MALFORMED] == "yes"
     return server
 
 
