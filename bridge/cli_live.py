@@ -13,7 +13,7 @@ from bridge.live import finalize, plan_finalize
 from bridge.live_obstacles import Checks
 from bridge.live_operators import accept_operator, read_operator, transfer_operator
 from bridge.sending_options import Teller, depth_options, fee_options
-from bridge.signing import key_options
+from bridge.signing import key_options, new_operator_options
 from bridge.verify import LEVELS
 from ledger.cli_arguments import dry_run_option, show_done
 from ledger.console import (
@@ -272,7 +272,7 @@ def operator_transfer(
 @asset_option
 @fee_options
 @rpc_options
-@key_options
+@new_operator_options
 @database_option
 @json_option
 def operator_accept(

@@ -318,7 +318,8 @@ class Sender:
         needed = self.chain.estimate_gas(self.address, to, data, value=value)
         if needed > self._gas_cap:
             raise TransactionError(
-                f"it needs {needed} gas, a transaction may have {self._gas_cap} (--gas-cap)"
+                f"it needs {needed} gas, a transaction may have {self._gas_cap} "
+                "(--gas-cap, --block-gas)"
             )
         return min(gas or needed + needed // 8, self._gas_cap)
 

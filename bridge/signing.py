@@ -79,6 +79,11 @@ def key_options(command: Callable[..., R]) -> Callable[..., R]:
     return _key_options("The operator's key")(command)
 
 
+def new_operator_options(command: Callable[..., R]) -> Callable[..., R]:
+    """Add what signs for whom the operator's part was offered to; the command gets it as `key`."""
+    return _key_options("The key of the new operator, to whom the part was offered")(command)
+
+
 def payer_options(command: Callable[..., R]) -> Callable[..., R]:
     """Add what signs a transaction that anybody may send; the command gets it as `key`."""
     return _key_options("The key that sends it, and pays for the gas; anybody's")(command)
