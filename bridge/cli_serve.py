@@ -142,7 +142,8 @@ def key_group() -> None:
     short_help="Make a key, shown once.",
     epilog=example(
         "evm-ledger key create --name shop --scope post",
-        "evm-ledger key create --name alice --scope post --account alice --max-amount 50",
+        "evm-ledger key create --name alice --scope post --account alice",
+        "evm-ledger key create --name till --scope post --max-amount 50",
     ),
 )
 @click.option("--name", required=True, help="What you will know it by.")
