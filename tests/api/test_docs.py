@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from bridge.api.problems import CODES, STATUS_OF, Code
+from tests.api.browsing import NAMES
 from tests.api.screenshots import LEFT_OUT, SCHEMES, SCREENS, picture
 from tests.api.test_access import endpoints
-from tests.api.test_explorer import NAMES
 
 if TYPE_CHECKING:
     from tests.api.server import ApiServer
