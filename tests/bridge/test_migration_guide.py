@@ -92,7 +92,9 @@ def test_the_guide_from_top_to_bottom(
         check=False,
     )
     assert ran.returncode == 0, ran.stdout
-    for there, block in zip(ran.stdout.split(BETWEEN + "\n"), found, strict=True):
+    # Whether there is something to wait for depends on how fast the machine is.
+    printed = re.sub(r"(?m)^waiting until block \d+ is finalized\n", "", ran.stdout)
+    for there, block in zip(printed.split(BETWEEN + "\n"), found, strict=True):
         here = block["shown"] or ""
         assert re.fullmatch(pattern(here), there), f"it prints\n{there}\nthe page shows\n{here}"
 
