@@ -6,6 +6,7 @@ import math
 import re
 import selectors
 import sqlite3
+import stat
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -185,7 +186,10 @@ def _sqlite_engine(url: URL, lock_timeout: float, *, create: bool) -> Engine:
 def _check_file(path: Path) -> None:
     """Refuse a file of another kind: SQLite itself would write over one that is very short."""
     try:
-        start = path.read_bytes()[:16] if path.stat().st_size < _SQLITE_PAGE else _SQLITE_START
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):  # told here: file systems differ in how they tell it
+            raise DatabaseFileError(f"{path} is no file, but a folder or a device; name a file")
+        start = path.read_bytes()[:16] if found.st_size < _SQLITE_PAGE else _SQLITE_START
     except FileNotFoundError:
         return
     except OSError as error:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 import threading
@@ -48,6 +49,11 @@ def folder(path: Path) -> None:
     path.mkdir()
 
 
+def pipe(path: Path) -> None:
+    """Make what a reader would wait at for ever."""
+    os.mkfifo(path)
+
+
 @pytest.mark.parametrize("words", [READS, WRITES, ["audit"], ["seal"], ["account", "list"]])
 @pytest.mark.parametrize(
     ("make", "says"),
@@ -55,7 +61,8 @@ def folder(path: Path) -> None:
         (text, "the file is no SQLite database; name another"),
         (nothing, "no ledger in this database; make one with `evm-ledger init`"),
         (other_tables, "no ledger in this database; make one with `evm-ledger init`"),
-        (folder, "the database cannot be"),
+        (folder, "ledger.db is no file, but a folder or a device; name a file"),
+        (pipe, "ledger.db is no file, but a folder or a device; name a file"),
     ],
 )
 def test_a_file_that_is_no_ledger(
