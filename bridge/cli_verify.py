@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
@@ -41,6 +42,15 @@ _OLD: Final = 3_600
 """Seconds after which a head is so old that its node may be behind, or hold the chain back."""
 
 
+def _live_blocks(_: click.Context, __: click.Parameter, value: str) -> int | None:
+    """Return a number of blocks; None for `all`. Raises BadParameter."""
+    if value == "all":
+        return None
+    if re.fullmatch(r"[0-9]{1,18}", value):
+        return int(value)
+    raise click.BadParameter(f"{value!r} is neither a number of blocks nor `all`")
+
+
 @click.command(
     "verify",
     short_help="Compare ledger and chain, unit for unit.",
@@ -75,12 +85,12 @@ _OLD: Final = 3_600
 )
 @click.option(
     "--live-blocks",
-    type=click.IntRange(0),
-    default=LIVE_BLOCKS,
+    default=str(LIVE_BLOCKS),
+    callback=_live_blocks,
     show_default=True,
-    metavar="N",
-    help="At level 3: prove every log of a live token in the last N blocks, by the receipts; what "
-    "moved before them is proven in its sum.",
+    metavar="N|all",
+    help="At level 3: prove every log of a live token in the last N blocks, or in all since it "
+    "went live, by the receipts; what moved before them is proven in its sum.",
 )
 @rpc_options
 @database_option
@@ -93,7 +103,7 @@ def chain_verify(
     block: str,
     folder: Path | None,
     where: bool,
-    live_blocks: int,
+    live_blocks: int | None,
     rpc: str,
     chain_id: int | None,
     database: Database,
@@ -103,12 +113,7 @@ def chain_verify(
 
     Exit codes: 0 they agree, 1 they do not (each mismatch is named), 2 it could not be told.
     """
-    given = context.get_parameter_source("level") != ParameterSource.DEFAULT
-    if where and given:
-        raise click.UsageError(
-            "--where asks for few heads and has no levels: leave --level out, or --where; every "
-            "level names the first difference"
-        )
+    _check_usage(context, level, where=where)
     with (
         bars() as progress,
         _opened(database, folder, progress) as ledger,
@@ -122,12 +127,27 @@ def chain_verify(
                 ledger, chain, level, block=block, live_blocks=live_blocks, progress=progress
             )
             late = block in TAGS and not chain.is_local_test
-            notes = _notes(report, time.time()) if late else []
+            notes = [*_sum_notes(report), *(_notes(report, time.time()) if late else [])]
             age = _age(time.time() - report.block_time)
             agree, value = report.agree, {**_verify_json(report), "notes": notes}
             text = "\n".join([_verify_text(report, age), *(f"note: {note}" for note in notes)])
     show(value, text, as_json=as_json)
     context.exit(0 if agree else EXIT_DIFFERS)
+
+
+def _check_usage(context: click.Context, level: int, *, where: bool) -> None:
+    """Raise UsageError for an option that would do nothing beside the others."""
+    default = ParameterSource.DEFAULT
+    if where and context.get_parameter_source("level") != default:
+        raise click.UsageError(
+            "--where asks for few heads and has no levels: leave --level out, or --where; every "
+            "level names the first difference"
+        )
+    if context.get_parameter_source("live_blocks") != default and (where or level < max(LEVELS)):
+        raise click.UsageError(
+            f"--live-blocks is about proofs, and nothing is proven but by --level {max(LEVELS)}: "
+            "give that, or leave --live-blocks out"
+        )
 
 
 def _find(ledger: Ledger, chain: Chain, block: str) -> list[Located]:
@@ -207,10 +227,22 @@ def _live_text(report: VerifyReport) -> str:
     since = f"; {counted(transfers, 'transfer')} since"
     if report.level < max(LEVELS):
         return f"{since} by logs that the node gave"
-    proven = sum(asset.proven_transfers for asset in report.assets)
-    if proven == transfers:
+    if all(asset.all_proven for asset in report.assets):
         return f"{since}, each proven"
-    return f"{since}, {proven} of them proven one by one, the others in their sum (--live-blocks)"
+    proven = sum(asset.proven_transfers for asset in report.assets)
+    return f"{since}: {proven} proven one by one, {transfers - proven} in their sum only"
+
+
+def _sum_notes(report: VerifyReport) -> list[str]:
+    """Return what level 3 did not prove of what moved since tokens went live, and what does."""
+    if report.level < max(LEVELS):
+        return []
+    return [
+        f"{asset.symbol}: what moved long ago is proven in its sum only: transfers that cancel out "
+        "may be missing or made up there; --live-blocks all proves each"
+        for asset in report.assets
+        if asset.token is not None and not asset.all_proven
+    ]
 
 
 def _notes(report: VerifyReport, now: float) -> list[str]:

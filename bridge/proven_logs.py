@@ -37,11 +37,11 @@ class ProvenLogs:
         chain: Chain,
         token: Token,
         at: Block,
-        blocks: int,
+        blocks: int | None,
         *,
         progress: ReportProgress = ignore,
     ) -> None:
-        """Go back from block `at` to where `token` went live, or over `blocks` blocks.
+        """Go back from block `at` to where `token` went live, or over `blocks` blocks if given.
 
         Raises:
             ContradictionError: a header or the receipts of a block are not what they must be.
@@ -55,7 +55,8 @@ class ProvenLogs:
         """The first block of which the logs are known."""
         logs: list[list[Log]] = []
         hash_, step = at.hash, f"{self._symbol} receipts"
-        for number in range(at.number, max(0, at.number - blocks), -1):
+        most = at.number if blocks is None else min(blocks, at.number)
+        for number in range(at.number, at.number - most, -1):
             header = read_header_of(chain, hash_, number)
             self._first, hash_ = number, header.parent
             if may_hold(header.logs_bloom, token.address):
@@ -64,7 +65,7 @@ class ProvenLogs:
                 self.is_whole = any(log.topics[0] == FINALIZED for log in found)
                 if self.is_whole:
                     break
-            progress(Progress(step, at.number - number + 1, blocks))
+            progress(Progress(step, at.number - number + 1, most))
         self._logs: Iterator[Log] = chained.from_iterable(reversed(logs))
 
     def check(self, given: Log) -> bool:

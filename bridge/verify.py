@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 LEVELS: Final = (1, 2, 3)
 """1: logs and history. 2: also every balance, and the total supply. 3: all of it by proof."""
 
-LIVE_BLOCKS: Final = 1_000
+LIVE_BLOCKS: Final = 10_000
 """In how many of the last blocks the logs of a live token are proven, unless you say otherwise."""
 
 _BALANCES: Final = 2
@@ -54,6 +54,9 @@ class AssetVerified:
     """Transfers since the token went live, by their logs."""
     proven_transfers: int = 0
     """How many of those are proven one by one; at level 3 the others are proven in their sum."""
+    all_proven: bool = False
+    """Whether no transfer is missing, made up or altered, by proof: level 3, and receipts back to
+    where the token went live. If not, transfers that cancel out may be."""
     difference: Difference | None = None
     """Where the first difference is, if a log, a head or a stored entry differs."""
 
@@ -86,7 +89,7 @@ def verify(
     *,
     block: str = "latest",
     limit: int = 1_000,
-    live_blocks: int = LIVE_BLOCKS,
+    live_blocks: int | None = LIVE_BLOCKS,
     progress: ReportProgress = ignore,
 ) -> VerifyReport:
     """Compare every entry, and from level 2 every balance, with the chain in one block.
@@ -99,7 +102,8 @@ def verify(
     agree until they are sealed and replayed. At most `limit` mismatches are listed.
 
     What moves after a token went live is in no history. At level 3 the balances prove the sum of
-    its logs, and the receipts of the last `live_blocks` blocks each log there.
+    its logs, and the receipts of the last `live_blocks` blocks each log there; None is all blocks
+    back to where it went live, however many.
 
     Raises:
         StaleBlockError: the block for "latest", "safe" or "finalized" is older than one in which
@@ -179,6 +183,7 @@ def _verify_asset(work: Work, asset: Asset, level: int) -> AssetVerified:
         balances=balances,
         live_transfers=logs.live.transfers,
         proven_transfers=logs.live.proven_transfers,
+        all_proven=level == _PROOFS and logs.live.is_whole,
         difference=logs.difference,
     )
 

@@ -60,8 +60,9 @@ class Work:
     """Whether `state` is by proof, so that what contradicts it is a lie of the node."""
     limit: int
     """How many mismatches are listed."""
-    live_blocks: int
-    """In how many of the last blocks the logs of a live token are proven, if `is_proven`."""
+    live_blocks: int | None
+    """In how many of the last blocks the logs of a live token are proven, if `is_proven`; None is
+    all of them."""
     progress: ReportProgress
     accounts: int = 0
     """How many accounts there are."""

@@ -368,7 +368,7 @@ class Liar:
         lie: Lie | None = None,
         *,
         block: str = "latest",
-        live_blocks: int = LIVE_BLOCKS,
+        live_blocks: int | None = LIVE_BLOCKS,
     ) -> VerifyReport | ChainError:
         """Verify, with one lie as the answer to request `at`."""
         self._record = record = []
@@ -871,17 +871,17 @@ def test_each_lie_about_the_logs_of_a_live_token_is_named(
     with put_on_chain(f"sqlite:///{tmp_path / 'live.db'}", any_chain, signer) as ledger:
         bring_to_life(ledger, any_chain, signer)
         liar = Liar(hostile, ledger)
-        for live_blocks, proven in ((3, 1), (0, 0), (LIVE_BLOCKS, 5)):
+        for live_blocks, proven in ((3, 1), (0, 0), (LIVE_BLOCKS, 5), (None, 5)):
             honest = liar.verify(3, live_blocks=live_blocks)
             assert isinstance(honest, VerifyReport), honest
             (asset,) = honest.assets
             assert (honest.agree, asset.live_transfers) == (True, 5)
-            assert asset.proven_transfers == proven
-        for place, live_blocks in enumerate((LIVE_BLOCKS, 0)):
+            assert (asset.proven_transfers, asset.all_proven) == (proven, proven == 5)
+        for live_blocks in (None, 0):
             liar.verify(3, live_blocks=live_blocks)
             at = liar.longest_logs()
             for name, (change, *names) in LOG_LIES.items():
-                named = names[place]
+                named = names[live_blocks is not None]
                 lie = Lie(name, lambda _, answer, __, change=change: {  # type: ignore[misc]  # binds it now
                     **answer, "result": change(answer["result"])
                 })  # fmt: skip
@@ -893,6 +893,7 @@ def test_each_lie_about_the_logs_of_a_live_token_is_named(
                     assert isinstance(said, VerifyReport), (name, said)
                     assert said.agree, name
                     assert said.assets[0].proven_transfers == 0, name
+                    assert not said.assets[0].all_proven, name  # and it says so
 
 
 def test_every_single_lie_about_a_live_token_is_found(

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bridge.chain import Chain
+from bridge.codec import encode_call
+from bridge.jsonrpc import to_hex
+from ledger.model import Address
 from tests.ledger.support import attacker
 
 if TYPE_CHECKING:
@@ -82,6 +85,62 @@ def test_where_the_first_difference_is(online: Shell) -> None:
 def test_where_has_no_levels(online: Shell) -> None:
     said = online.fails("chain", "verify", "--where", "--level", "3")
     assert "--where asks for few heads and has no levels" in said
+
+
+def move(node: Node, token: str, from_: str, to: str, amount: int) -> None:
+    """Transfer base units of a live token, in a block of its own."""
+    data = to_hex(encode_call("transfer(address,uint256)", Address.parse(to), amount))
+    node.rpc("anvil_setBalance", from_, hex(10**20))
+    node.rpc("anvil_impersonateAccount", from_)
+    node.rpc("eth_sendTransaction", {"from": from_, "to": token, "data": data})
+
+
+def test_how_much_is_proven_of_a_live_token(online: Shell, anvil: Node) -> None:
+    """Two transfers that cancel out; level 3 says in which blocks it would have missed neither."""
+    verify = ["chain", "verify", "--level", "3"]
+    online.run("chain", "finalize", "--yes")
+    at_once = online.run(*verify)
+    assert re.search(r"\d+ \w+ old\n$", at_once)
+    token = online.json(*verify)["assets"][0]["token"]
+    alice, bob = (online.json("account", "show", name)["address"] for name in ("alice", "bob"))
+    move(anvil, token, alice, bob, 1)
+    move(anvil, token, bob, alice, 1)
+    for words in (["--live-blocks", "all"], ["--live-blocks", "1000000"], []):
+        assert online.run(*verify, *words).endswith(" old; 2 transfers since, each proven\n")
+        [asset] = online.json(*verify, *words)["assets"]
+        assert (asset["proven_transfers"], asset["all_proven"]) == (2, True)
+    advice = (
+        "SCI: what moved long ago is proven in its sum only: transfers that cancel out may be "
+        "missing or made up there; --live-blocks all proves each"
+    )
+    for blocks, proven in (("0", 0), ("1", 1), ("2", 2)):  # 2 are all that were told of
+        agree, note = online.run(*verify, "--live-blocks", blocks).splitlines()
+        since = (
+            f" old; 2 transfers since: {proven} proven one by one, {2 - proven} in their sum only"
+        )
+        assert agree.endswith(since)
+        assert note == f"note: {advice}"
+        found = online.json(*verify, "--live-blocks", blocks)
+        assert found["notes"] == [advice]
+        assert not found["assets"][0]["all_proven"]
+    for level in ("1", "2"):
+        said = online.run("chain", "verify", "--level", level)
+        assert said.endswith(" old; 2 transfers since by logs that the node gave\n")
+        [asset] = online.json("chain", "verify", "--level", level)["assets"]
+        assert (asset["proven_transfers"], asset["all_proven"]) == (0, False)
+
+
+@pytest.mark.parametrize("words", [[], ["--level", "1"], ["--level", "2"], ["--where"]])
+@pytest.mark.parametrize("blocks", ["all", "5", "10000"])
+def test_live_blocks_are_of_level_3(shell: Shell, words: list[str], blocks: str) -> None:
+    said = shell.fails("chain", "verify", *words, "--live-blocks", blocks)
+    assert "--live-blocks is about proofs, and nothing is proven but by --level 3" in said
+
+
+@pytest.mark.parametrize("blocks", ["some", "-1", "1.5", "", "ALL", "9" * 5000, "\u0663"])
+def test_live_blocks_are_a_number_or_all(shell: Shell, blocks: str) -> None:
+    said = shell.fails("chain", "verify", "--level", "3", "--live-blocks", blocks)
+    assert "is neither a number of blocks nor `all`" in said
 
 
 def test_of_a_live_token_nobody_is_told_to_replay(online: Shell) -> None:
