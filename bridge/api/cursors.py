@@ -7,6 +7,7 @@ import binascii
 import json
 from typing import TYPE_CHECKING, TypeVar
 
+from bridge.api.nesting import is_deep
 from ledger.errors import FieldError
 from ledger.hashing import keccak
 
@@ -38,7 +39,7 @@ def read_cursor(of: Sequence[object], text: str | None, kind: type[T]) -> T | No
     except (binascii.Error, ValueError):
         data = b""
     tag, body = data[:_TAG], data[_TAG:]
-    if tag != _tag(of, body):
+    if tag != _tag(of, body) or is_deep(body):
         raise FieldError("cursor", "is none that this list gave; start without one")
     try:
         found = json.loads(body)

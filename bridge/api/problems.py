@@ -249,13 +249,13 @@ _FORMS: Final = {"constrained-str", "BothUnits", "Tokens", "BaseUnits"}
 """The forms of an amount: in which of them a field is wrong, is not the caller's concern."""
 
 
-async def _invalid(_: Request, error: Exception) -> JSONResponse:
+async def _invalid(request: Request, error: Exception) -> JSONResponse:
     """Answer with the first field that has the wrong form; what was sent is not repeated."""
     if not isinstance(error, RequestValidationError):
         raise error
     first = error.errors()[0]
     if first["type"] == "json_invalid" or isinstance(first.get("input"), bytes):
-        return _unreadable()
+        return await _problem(request, unreadable())
     place = [str(part) for part in first["loc"]]
     field = ".".join(part for part in place[1:] if part not in _FORMS) or place[0]
     detail = f"{field}: {first['msg']}"
@@ -269,17 +269,17 @@ async def _http_error(request: Request, error: Exception) -> JSONResponse:
     headers = dict(error.headers or {})
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         headers["Allow"] = ", ".join(sorted(_allowed(request)))
-    if error.status_code == HTTPStatus.BAD_REQUEST:  # bytes that are no text, or nested too deep
-        return _unreadable()
+    if error.status_code == HTTPStatus.BAD_REQUEST:  # bytes that are no text
+        return await _problem(request, unreadable())
     codes = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 413: "BODY_TOO_LARGE"}
     code = codes.get(error.status_code, str(Rule.INVALID_FIELD))
     return problem_response(error.status_code, code, str(error.detail), headers=headers)
 
 
-def _unreadable() -> JSONResponse:
-    """Answer to a body that is no JSON."""
+def unreadable() -> Problem:
+    """Return what is said to a body that is no JSON, or is nested deeper than any request."""
     detail = "the body must be JSON in UTF-8, sent with Content-Type: application/json"
-    return problem_response(400, "BODY_UNREADABLE", detail)
+    return Problem(400, "BODY_UNREADABLE", detail)
 
 
 def _allowed(request: Request) -> set[str]:

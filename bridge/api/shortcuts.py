@@ -21,6 +21,7 @@ from bridge.api.bodies import TransferIn
 from bridge.api.desk import Wanted
 from bridge.api.guards import KEY, KEY_FORM, MAX_KEY, Caller, bearer
 from bridge.api.keys import Scope as KeyScope
+from bridge.api.nesting import is_deep
 from bridge.api.problems import Problem, answer_to
 from bridge.api.working import gathered
 from ledger import LedgerError
@@ -91,7 +92,7 @@ async def _payment(
     if not is_plain or headers.get(b"content-type") != b"application/json":
         return None
     content = await body()
-    if content is None or not _KEY.fullmatch(named):
+    if content is None or is_deep(content) or not _KEY.fullmatch(named):
         return None
     try:
         wanted = TransferIn.model_validate(json.loads(content))

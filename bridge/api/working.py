@@ -15,9 +15,12 @@ from fastapi import Request
 from fastapi.params import Depends
 from fastapi.responses import JSONResponse, Response
 from fastapi.routing import APIRoute
+from starlette.requests import ClientDisconnect
 
 from bridge.api.desk import Steps, Wanted
 from bridge.api.guards import Api, Caller, Guard, Service, confirm, writing
+from bridge.api.nesting import is_deep
+from bridge.api.problems import unreadable
 
 Endpoint = Callable[..., Any]
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -56,6 +59,8 @@ class Worked(APIRoute):
 
         async def guarded(request: Request) -> Response:
             request.scope[_CALLER] = await guard(request)
+            if request.method != "GET":
+                await _check_depth(request)
             return await handler(request)
 
         return guarded
@@ -78,6 +83,16 @@ class Worked(APIRoute):
                 )
 
         return gather if inspect.isgeneratorfunction(endpoint) else run
+
+
+async def _check_depth(request: Request) -> None:
+    """Refuse a body that the framework's parser cannot be given. Raises Problem."""
+    try:
+        content = await request.body()
+    except ClientDisconnect:  # or it is too large: the framework finds the same
+        return
+    if is_deep(content):
+        raise unreadable()
 
 
 async def gathered(

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import json
+import sys
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 import pytest
 
+from bridge.api.cursors import read_cursor
+from bridge.api.nesting import DEEPEST, is_deep
+from ledger import FieldError
+from ledger.hashing import keccak
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ledger import Ledger
     from tests.api.server import ApiServer, Caller
 
@@ -65,32 +74,69 @@ def test_every_asset_can_be_asked_for(ledger: Ledger, server: ApiServer) -> None
         assert (status, found.get("symbol")) == (200, symbol)
 
 
-@pytest.mark.parametrize(
-    ("body", "kind"),
-    [
-        (b"", "application/json"),
-        (b"{", "application/json"),
-        (b"nonsense", "application/json"),
-        (b'{"amount": "\xff"}', "application/json"),
-        (b"\xff\xfe\x00", "application/json"),
-        (b"[" * 100_000, "application/json"),
-        (b'{"account_id": "alice"}', "text/plain"),
-        (b"account_id=alice", "application/x-www-form-urlencoded"),
-        (b'{"account_id": "alice", "amount": "1"}', ""),
-    ],
-    ids=str,
-)
+@pytest.fixture
+def deep_recursion() -> Iterator[None]:
+    """Let the process recurse as deep as py_ecc lets it, which eth-account imports."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(100_000, before))
+    yield
+    sys.setrecursionlimit(before)
+
+
+UTF_16 = '{"memo": "\\"", "a": '.encode("utf-16-le")
+
+NO_JSON = {
+    "empty": (b"", "application/json"),
+    "cut": (b"{", "application/json"),
+    "word": (b"nonsense", "application/json"),
+    "latin": (b'{"amount": "\xff"}', "application/json"),
+    "bytes": (b"\xff\xfe\x00", "application/json"),
+    "deep list": (b"[" * 1_000_000, "application/json"),
+    "deep object": (b'{"a":' * 200_000, "application/json"),
+    "deep and closed": (b"[" * 500_000 + b"]" * 500_000, "application/json"),
+    "deep behind a string": (b'{"memo": "\\"[", "a": ' + b"[" * 900_000, "application/json"),
+    "deep in UTF-16": (UTF_16 + "[".encode("utf-16-le") * 400_000, "application/json"),
+    "text": (b'{"account_id": "alice"}', "text/plain"),
+    "form": (b"account_id=alice", "application/x-www-form-urlencoded"),
+    "no kind": (b'{"account_id": "alice", "amount": "1"}', ""),
+}
+
+
+@pytest.mark.parametrize("path", ["/v1/entries", "/v1/burns"])
+@pytest.mark.parametrize("name", NO_JSON)
+@pytest.mark.usefixtures("deep_recursion")
 def test_what_is_no_json_has_one_answer(
-    ledger: Ledger, admin: Caller, body: bytes, kind: str
+    ledger: Ledger, admin: Caller, name: str, path: str
 ) -> None:
+    """The short way of a payment and the whole way; nested JSON does not end the process."""
+    body, kind = NO_JSON[name]
     head = ledger.head()
+    admin.get("/v1/ledger")  # from now on the key is remembered
     headers = {"Idempotency-Key": "k"} | ({"Content-Type": kind} if kind else {})
-    answer = admin.client.post("/v1/burns", content=body, headers=headers)
+    answer = admin.client.post(path, content=body, headers=headers)
     found = answer.json()
     expected = (422, "INVALID_FIELD") if not body else (400, "BODY_UNREADABLE")
     assert (answer.status_code, found["code"]) == expected, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     assert ledger.head() == head
+
+
+def test_brackets_in_strings_are_not_depth() -> None:
+    text = {"memo": '["' * 1_000 + "\\", "more": [{"a": ["]"]}] * 1_000}
+    assert not is_deep(json.dumps(text).encode())
+    assert not is_deep(b"[" * DEEPEST + b"]" * DEEPEST)
+    assert is_deep(b"[" * (DEEPEST + 1) + b"]" * (DEEPEST + 1))
+
+
+@pytest.mark.usefixtures("deep_recursion")
+def test_a_cursor_that_is_deep_is_none(admin: Caller) -> None:
+    """Anybody can make one up: its tag is no secret."""
+    body = b"[" * 45_000
+    made = keccak(json.dumps(["accounts", ""]).encode() + b"\0" + body)[:8] + body
+    text = base64.urlsafe_b64encode(made).decode().rstrip("=")
+    with pytest.raises(FieldError, match="cursor"):
+        read_cursor(["accounts", ""], text, str)
+    assert admin.client.get("/v1/accounts", params={"cursor": text}).status_code == 422
 
 
 def test_a_seal_that_is_not_there_is_not_found(ledger: Ledger, admin: Caller) -> None:
