@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from fastapi.responses import JSONResponse
+from sqlalchemy.exc import SQLAlchemyError
 
 from bridge.api.gathering import Answer
 from bridge.api.guards import not_valid
-from ledger import LedgerError, Movement, Receipt
+from ledger import BusyError, ConflictError, DatabaseFileError, Movement, Receipt
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,12 +84,17 @@ def looked_up(api: Service, run: Sequence[Wanted]) -> list[Answer]:
 
 
 def _read(wanted: Wanted) -> Answer:
-    """Return what a request reads."""
+    """Return what a request reads, or its own error.
+
+    Raises what the database said: the transaction that all read in may be over by that.
+    """
     if isinstance(wanted.work, Generator):
         raise TypeError("it is no reading")
     try:
         return JSONResponse(wanted.work(), wanted.status)
-    except LedgerError as error:
+    except (BusyError, ConflictError, DatabaseFileError, SQLAlchemyError):
+        raise
+    except Exception as error:  # noqa: BLE001 (its own)
         return error
 
 
