@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 from bridge.artifacts import token_address
 from bridge.codec import Log, transfer_record
 from bridge.errors import ChainError
+from bridge.families import check_chain_id
 from ledger import (
     ISSUER,
     FieldError,
@@ -113,12 +114,16 @@ def import_chain_state(
             it for each asset: two tokens with the same holders cannot be told apart.
 
     Raises:
-        FieldError: `state` is malformed, contradicts itself, or is of this ledger's own token; an
-            amount is no int of 0 .. 2**256 - 1. It names the row.
+        FieldError: `dry_run` is no bool; `source_chain` is no chain id; `state` is malformed,
+            contradicts itself, or is of this ledger's own token; an amount is no int of
+            0 .. 2**256 - 1. It names the row.
         RefusedError: not in a dry run: the first refusal; nothing was posted.
     """
-    if type(source_chain) is not int or source_chain < 1:
-        raise FieldError("source_chain", "must be a chain id, an int from 1 on")
+    if not isinstance(dry_run, bool):  # what only looks false would book
+        raise FieldError("dry_run", "must be True or False")
+    check_chain_id(source_chain, "source_chain")
+    if isinstance(state, str | bytes) or not isinstance(state, Iterable):
+        raise FieldError("state", "must be balances by address, or `Transfer` logs")
     found = ledger.asset(asset)
     if isinstance(state, Mapping):
         stated = _read_balances(ledger, found, state, source_chain)

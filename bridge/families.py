@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from bridge.errors import UnsupportedChainError
+from ledger.errors import FieldError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -216,12 +217,26 @@ def family_of(chain: int | str) -> Family:
         ) from None
 
 
+def check_chain_id(value: object, field: str) -> int:
+    """Return `value` if it is a chain id, which is what CHAINID pushes in the EVM (EIP-1344).
+
+    Raises:
+        FieldError: naming `field`.
+    """
+    if type(value) is not int or not 1 <= value < 2**256:
+        raise FieldError(field, "must be a chain id, an int of 1 .. 2**256 - 1")
+    return value
+
+
 def check_supported(chain: int | str) -> Family:
     """Return the family of a chain that a ledger can be put on.
 
     Raises:
+        FieldError: it is neither a chain id nor a name.
         UnsupportedChainError: it cannot, and why; or there is no family of that name.
     """
+    if not isinstance(chain, str):
+        check_chain_id(chain, "chain")
     family = family_of(chain)
     if not family.is_supported:
         raise UnsupportedChainError(f"{family}: {ABOUT[family]}")

@@ -82,7 +82,8 @@ def export_ledger_for_chain(
 
     Raises:
         UnsupportedChainError: `chain` is of a family that a ledger cannot be put on.
-        FieldError: `since` is of another type, has no offset, or names no seal.
+        FieldError: `chain` is neither a chain id nor a name; `since` is of another type, has no
+            offset, or names no seal.
         CorruptError: stored entries do not make the batch that was sealed: run `audit`.
     """
     check_supported(chain)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from bridge.bound import Bridge
 from bridge.chain_state import import_chain_state
 from bridge.codec import TRANSFER, Log, Place, transfer_log
 from bridge.deploy import deploy
@@ -230,6 +231,10 @@ ROW: Final = log().to_rpc()
 @pytest.mark.parametrize(
     ("state", "says"),
     [
+        (None, "state: must be balances by address, or `Transfer` logs"),
+        (1, "state: must be balances by address"),
+        ("", "state: must be balances by address"),
+        (b"", "state: must be balances by address"),
         ({HER: 1.0}, "must be an int"),
         ({HER: True}, "must be an int"),
         ({HER: "1"}, "must be an int"),
@@ -264,10 +269,26 @@ def test_what_is_no_state_is_refused(
             assert says in str(refusal.value)
 
 
-@pytest.mark.parametrize("source", [0, -1, "1", 1.0, True, None])
+@pytest.mark.parametrize("source", [0, -1, "1", 1.0, True, None, 2**256, 2**300])
 def test_what_is_no_chain_id_is_refused(lone: Ledger, source: Any) -> None:  # noqa: ANN401 (as above)
     with pytest.raises(FieldError, match="source_chain: must be a chain id"):
         import_chain_state(lone, {HER: 1}, source)
+
+
+def test_a_chain_id_may_be_as_large_as_the_evm_has_it(lone: Ledger) -> None:
+    for state in ({HER: 1}, [log()]):
+        done = import_chain_state(lone, state, 2**256 - 1, dry_run=False)
+        assert len(done.entries) == 1
+
+
+@pytest.mark.parametrize("dry_run", [None, 0, 1, "", "no", 0.0, [], b""])
+def test_only_false_itself_books(lone: Ledger, sqlite_url: str, dry_run: Any) -> None:  # noqa: ANN401 (as above)
+    """It is looked at before anything else, so that nobody fixes the rest and then books."""
+    for state, source in (({HER: 1}, 1), ([log()], 1), ({}, 1), (None, None)):
+        with unchanged(sqlite_url), pytest.raises(FieldError, match="dry_run: must be True or F"):
+            import_chain_state(lone, state, source, dry_run)  # type: ignore[arg-type]  # as callers may
+    with unchanged(sqlite_url), pytest.raises(FieldError, match="dry_run: must be True or False"):
+        Bridge(lone).import_chain_state({HER: 1}, 1, dry_run)
 
 
 def test_no_rows_and_no_transfers(lone: Ledger) -> None:

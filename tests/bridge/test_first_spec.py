@@ -222,6 +222,12 @@ def test_chains_that_a_ledger_cannot_be_put_on(book: Ledger, chain: int | str, s
         export_ledger_for_chain(book, None, chain)
 
 
+@pytest.mark.parametrize("chain", [True, False, 0, -1, 2**256, 2**300, 1.0, None, b"ethereum"])
+def test_what_is_no_chain_is_refused(book: Ledger, chain: Any) -> None:  # noqa: ANN401 (as above)
+    with pytest.raises(FieldError, match="chain: must be a chain id, an int of 1 "):
+        export_ledger_for_chain(book, None, chain)
+
+
 def test_the_token_is_that_of_the_chain(sqlite_url: str) -> None:
     with Ledger.create(sqlite_url, ledger_id=LEDGER_ID, pepper=PEPPER) as ledger:
         ledger.create_asset("OWN", "own", 0, operator=Address(b"\x0e" * 20))
