@@ -40,8 +40,8 @@ class Service:
     trees: Trees = field(default_factory=Trees)
     writes: int = 0
     """Writes under way."""
-    listening: set[object] = field(default_factory=set)
-    """Where those are who listen for changes: host and port."""
+    listening: dict[object, str] = field(default_factory=dict)
+    """Who listens for changes, a key's id or a host, by where they are: host and port."""
     postings: Gathering[Any] = field(init=False)
     """Where postings of one entry meet."""
     lookups: Gathering[Any] = field(init=False)

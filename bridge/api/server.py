@@ -81,7 +81,7 @@ class ListeningServer(uvicorn.Server):
         It would be waited for in vain. Nothing is lost by that: it goes on after the last event
         that it saw.
         """
-        listening = set() if self._api is None else self._api.listening
+        listening = {} if self._api is None else self._api.listening
         for _ in range(LISTENER_SECONDS * 20):
             if not listening:
                 return

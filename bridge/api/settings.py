@@ -48,3 +48,8 @@ class Settings:
                 raise FieldError(name, f"must be within {least} .. {most}")
         if self.max_writes >= self.threads:
             raise FieldError("max_writes", "must be below the threads: reads need some")
+
+    @property
+    def listeners_each(self) -> int:
+        """Streams that one key has at once, or one host without a key: a quarter of them all."""
+        return max(1, self.max_listeners // 4)

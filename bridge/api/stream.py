@@ -11,6 +11,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from bridge.api.guards import Api, Caller, Reader, Service, confirm, overloaded
 from bridge.api.history_reads import changes_json, check_listener
 from bridge.api.problems import problems
+from bridge.api.rates import host_of
 
 router = APIRouter(prefix="/v1", tags=["changes"])
 
@@ -36,16 +37,20 @@ async def listen_from(
     All of it before the answer begins: afterwards nothing can be refused any more.
     """
     check_listener(caller)
+    client = request.scope.get("client")
+    who = host_of(client) if caller.key is None else caller.key.id
     if len(api.listening) >= api.settings.max_listeners or api.stopping:
         raise overloaded("too many listen at once: come back later")
-    place = request.scope.get("client") or id(request)
-    api.listening.add(place)
+    if sum(other == who for other in api.listening.values()) >= api.settings.listeners_each:
+        raise overloaded("you listen too often at once: end another stream, or come back later")
+    place = client or id(request)
+    api.listening[place] = who
     try:
         cursor = last_event_id or after
         await to_thread.run_sync(_begin, api, caller, cursor)
         yield caller, cursor
     finally:
-        api.listening.discard(place)
+        api.listening.pop(place, None)
 
 
 def _begin(api: Service, caller: Caller, cursor: str | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -115,7 +116,8 @@ def test_a_listener_too_many_is_told_to_come_back(
     server = serve(Settings(rate=1e6, burst=1_000_000, poll=0.02, max_listeners=1))
     client = server.client(server.token("read"))
     with client.stream("GET", "/v1/changes/stream") as first:
-        next(events(first))
+        found = events(first)  # kept: let go, it would end the stream
+        next(found)
         answer = client.get("/v1/changes/stream")
         assert (answer.status_code, answer.json()["code"]) == (503, "OVERLOADED")
         assert answer.headers["retry-after"] == "1"
@@ -123,6 +125,26 @@ def test_a_listener_too_many_is_told_to_come_back(
     while server.service.listening:
         threading.Event().wait(0.01)
     assert len(listen(client, 1)) == 1
+
+
+def test_nobody_takes_every_stream(serve: Callable[[Settings], ApiServer]) -> None:
+    """A key has a quarter of them; so has a host that needs none. Others still get theirs."""
+    settings = Settings(rate=1e6, burst=1_000_000, poll=0.02, max_listeners=8, open_reads=True)
+    server = serve(settings)
+    kept: list[Iterator[tuple[str, Any]]] = []  # let go, they would end the streams
+    with ExitStack() as open_ones:
+        for client in (server.client(), *(server.client(server.token("read")) for _ in range(2))):
+            for _ in range(2):
+                answer = open_ones.enter_context(client.stream("GET", "/v1/changes/stream"))
+                assert answer.status_code == 200
+                kept.append(events(answer))
+                next(kept[-1])
+            refused = client.get("/v1/changes/stream")
+            assert (refused.status_code, refused.json()["code"]) == (503, "OVERLOADED")
+            assert "too often" in refused.json()["detail"]
+    while server.service.listening:
+        threading.Event().wait(0.01)
+    assert len(listen(server.client(), 1)) == 1
 
 
 def test_who_does_not_read_what_it_listens_to_is_cut_off_at_the_end(
