@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -51,8 +52,27 @@ def transact(
         As `Sender.send`.
     """
     rehearse(sender.chain, sender.address, contract, data, what)
-    try:
+    with _named(what):
         return sender.send(purpose, contract, data, subject=subject)
+
+
+def transact_once(
+    sender: Sender, contract: Address, data: bytes, what: str, *, purpose: str
+) -> TransactionReceipt | None:
+    """Do as `transact` does for what a contract would do twice; errors are the same.
+
+    None if something else took the nonce, as far as the node says: nothing is signed anew.
+    """
+    rehearse(sender.chain, sender.address, contract, data, what)
+    with _named(what):
+        return sender.send_once(purpose, contract, data)
+
+
+@contextmanager
+def _named(what: str) -> Iterator[None]:
+    """Let a contract's refusal be raised as RevertedError, which says what was refused."""
+    try:
+        yield
     except RpcError as error:
         if not is_revert(error):
             raise

@@ -6,11 +6,12 @@ no part in it any more.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from bridge.authorisations import DeployAuthorisation
-from bridge.calls import ask, stored, transact
+from bridge.calls import ask, rehearse, stored, transact, transact_once
 from bridge.claims import check_chain, check_place, check_registrar_signed, derived_account
 from bridge.codec import encode_call
 from bridge.errors import (
@@ -19,7 +20,9 @@ from bridge.errors import (
     FailedTransactionError,
     NoContractError,
     RevertedError,
+    TransactionError,
 )
+from bridge.outbox import PLACED
 from bridge.raw import read_raw
 from bridge.sending import Sender
 from ledger.addresses import account_key, check_linkable
@@ -36,11 +39,14 @@ if TYPE_CHECKING:
     from bridge.chain import Chain, TransactionReceipt
     from bridge.fees import FeePolicy
     from bridge.keys import TransactionSigner
-    from bridge.outbox import Store
+    from bridge.outbox import Attempt, Store
     from bridge.patience import Patience
     from ledger import Ledger
 
 _PURPOSE: Final = "account"
+_KEY: Final = re.compile(r"[ -~]{1,100}")
+_TRIES: Final = 8
+"""How often a call is signed anew because its nonce went to something else of this store."""
 _DEPLOY: Final = "deploy(bytes32,bytes32,address,address,uint256,bytes)"
 _MESSAGE: Final = keccak_text("LedgerAccountMessage(bytes32 hash)")
 
@@ -179,6 +185,7 @@ def execute(
     owner: TransactionSigner,
     account: Address,
     *,
+    key: str,
     target: Address,
     data: bytes,
     value: int = 0,
@@ -187,23 +194,91 @@ def execute(
 ) -> TransactionReceipt:
     """Have `account` call `target` with `data` and `value` wei of its own, as its owner wants.
 
-    If an earlier run signed the very same and was cut short before it knew the end, that is
-    finished, and not done again. What is known to be done is done again: nothing in an account's
-    contract says that twice would be wrong.
+    An account's contract would do it twice, so `key` names this one call, for good: 1 to 100
+    printable ASCII characters, stored with what is signed. Run again with the same key, it finishes
+    what an earlier run began, or returns the receipt of what is done. Nothing is signed anew while
+    an earlier transaction of that key may be mined. The store knows its own keys only.
 
     Raises:
+        FieldError: `key` has another form, or was used for another call of this account.
         RevertedError: `owner` is not its owner, or the call would revert; nothing is under way.
-        BusyError: another process sends with this key from this store.
-        TransactionError: it was mined and failed, or is not mined in time.
+        BusyError: another process sends with this signer from this store.
+        FailedTransactionError: it was mined and failed; to try again, give another key.
+        TransactionError: it is not mined in time, or what became of it is not known: run again with
+            the same key.
     """
+    if not isinstance(key, str) or not _KEY.fullmatch(key):
+        raise FieldError("key", "is not 1 to 100 printable ASCII characters")
     call = encode_call("execute(address,uint256,bytes)", target, value, data)
-    what = f"what account {account} was to execute"
+    purpose = f"execute:{key}"
+    what = f"what account {account} was to execute for key {key}"
     with Sender(store, chain, owner, fees=fees, patience=patience) as sender:
-        for landed in sender.settle():
-            asked = read_raw(landed.attempt.signed.raw)[0]
-            if landed.receipt.succeeded and (asked.to, asked.data) == (account, call):
-                return landed.receipt
-        return transact(sender, account, call, what, purpose="execute")
+        used = chain.next_nonce(owner.address, "latest")
+        given_up = [
+            it.signed.hash
+            for it in _signed_for(sender, account, call, purpose)
+            if it.sender == owner.address and it.status == "dropped" and it.nonce >= used
+        ]
+        sender.outbox.mark(given_up, "signed")  # the contract may have refused it only then
+        sender.settle()
+        for _ in range(_TRIES):
+            done = _executed(sender, account, call, purpose, what)
+            if done is None:
+                done = transact_once(sender, account, call, what, purpose=purpose)
+            if done is not None:
+                return done
+    raise TransactionError(
+        f"{what}: the nonce of {owner.address} is used by other programs all the time: stop them, "
+        "then run again with the same key"
+    )
+
+
+def _signed_for(sender: Sender, account: Address, call: bytes, purpose: str) -> list[Attempt]:
+    """Return all that was signed for a key of `account`; FieldError if that was another call."""
+    found = [it for it in sender.outbox.attempts(purpose=purpose) if it.to == account]
+    if any(read_raw(it.signed.raw)[0].data != call for it in found):
+        raise FieldError("key", f"was used for another call of account {account}: give a new one")
+    return found
+
+
+def _executed(
+    sender: Sender, account: Address, call: bytes, purpose: str, what: str
+) -> TransactionReceipt | None:
+    """Return the receipt of what an earlier run did; None if nothing can come of what it signed.
+
+    Raises:
+        FailedTransactionError: it is in a block and changed nothing.
+        TransactionError: it may be mined, or may be already.
+        RevertedError: it waits for what the contract would refuse now.
+    """
+    chain, attempts = sender.chain, _signed_for(sender, account, call, purpose)
+    for attempt in attempts:
+        receipt = chain.receipt(attempt.signed.hash)
+        if receipt is not None and receipt.succeeded:
+            return receipt
+        if receipt is not None:
+            raise FailedTransactionError(
+                f"{what}: transaction {receipt.hash} was mined and failed: give another key to try "
+                "again"
+            )
+    for attempt in attempts:
+        if _is_lost(sender, attempt):
+            continue
+        if chain.next_nonce(attempt.sender, "latest") <= attempt.nonce:
+            rehearse(chain, sender.address, account, call, what)
+        raise TransactionError(
+            f"{what}: transaction {attempt.signed.hash}, nonce {attempt.nonce} of "
+            f"{attempt.sender}, was signed for it, and this node shows it in no block. It may be "
+            "mined all the same, so nothing was signed anew: run again with the same key, or look "
+            "with another node; give another key only if you know that it was not mined"
+        )
+    return None
+
+
+def _is_lost(sender: Sender, attempt: Attempt) -> bool:
+    """Tell whether something else that was signed for its nonce is in a block."""
+    placed = sender.outbox.attempts(sender=attempt.sender, nonce=attempt.nonce, statuses=PLACED)
+    return any(sender.chain.receipt(it.signed.hash) is not None for it in placed)
 
 
 def message_digest(chain_id: int, account: Address, hash_: Hash32) -> Hash32:

@@ -10,7 +10,8 @@ A transaction that waits for too long is replaced: signed again at its nonce, wi
 for its gas, up to a cap. One that the node has forgotten is broadcast again, byte for byte. Only
 where the chain itself says that a nonce was used, and goes on knowing nothing of ours that used it,
 is a transaction given up and another one signed. Should the node be wrong (one that lags behind
-itself), both are mined: so whoever sends asks for nothing that a contract would do twice.
+itself), both are mined: so `send` is for what does no more twice than once. For anything else there
+is `send_once`, which signs nothing anew.
 """
 
 from __future__ import annotations
@@ -227,7 +228,8 @@ class Sender:
             self._say(f"nonce {nonce} went elsewhere: looking again")
             return None
         self._landed(landed)
-        is_ours = read_raw(landed.attempt.signed.raw)[0][:3] == call[:3]
+        found = landed.attempt
+        is_ours = found.purpose == purpose and read_raw(found.signed.raw)[0][:3] == call[:3]
         return _succeeded(landed, purpose) if is_ours else None
 
     def bring(
@@ -279,12 +281,13 @@ class Sender:
         if landed is not None:
             return landed
         attempts = key.attempts(nonce)
+        newest = ([it for it in attempts if it.status in OPEN] or attempts)[-1]
         is_ahead = nonce > self.chain.next_nonce(self.address, "latest")
-        if is_ahead or key.is_stale(attempts[-1]):
+        if is_ahead or key.is_stale(newest):
             if not key.known(attempts):
                 key.outbox.mark([it.signed.hash for it in attempts], "dropped")
             return None
-        return Flight(key, attempts[-1]).run()
+        return Flight(key, newest).run()
 
     def _free_nonce(self) -> int:
         """Return the lowest nonce that the chain has not used; wait for what others have sent."""

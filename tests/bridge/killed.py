@@ -2,7 +2,7 @@
 
 Each line that it reads is a run, in a process of its own: what it does, where what it signs is
 stored, the node's URL, the step at which it is killed, at which time it comes there, and the file
-that it sends. It answers with how that process ended.
+that it sends, or what an account executes. It answers with how that process ended.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from bridge.chain import Chain
 from bridge.claims import send_claim
 from bridge.errors import ChainError
 from bridge.keys import Signer
-from bridge.live_accounts import deploy_account
+from bridge.live_accounts import deploy_account, execute
 from bridge.outbox import Outbox
 from bridge.outbox_file import OutboxFile
 from bridge.proxy import ensure_deployment_proxy
 from bridge.replay import replay
 from bridge.sending import Sender
-from ledger import Ledger
+from ledger import Address, Ledger
 from tests.bridge.outcomes import QUICK
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def end_at(step: str, time: int) -> None:
 
 
 def work(signer: Signer, what: str, store: str, rpc: str, file: str) -> None:
-    """Replay a ledger, see to the deployment proxy, or send what a registrar allowed."""
+    """Replay a ledger, see to the proxy, send what a registrar allowed, or have it executed."""
     with Chain.connect(rpc) as chain:
         if what == "replay":
             with Ledger.open(store) as ledger:
@@ -75,6 +75,13 @@ def work(signer: Signer, what: str, store: str, rpc: str, file: str) -> None:
             if what == "proxy":
                 with Sender(outbox, chain, signer, patience=QUICK) as sender:
                     ensure_deployment_proxy(sender)
+                return
+            if what == "execute":
+                account, target, data, key = file.split()
+                execute(
+                    outbox, chain, signer, Address.parse(account), key=key,
+                    target=Address.parse(target), data=bytes.fromhex(data), patience=QUICK,
+                )  # fmt: skip
                 return
             made = read_authorisation(Path(file))
             if isinstance(made, ClaimAuthorisation):

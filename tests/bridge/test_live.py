@@ -152,8 +152,8 @@ def an_account_gets_its_own_contract(
         send_claim(book, chain, signer, signed(claim_of(book, chain, "carol", WALLET.address)))
     moving = encode_call("transfer(address,uint256)", WALLET.address, 40)
     with pytest.raises(RevertedError, match="NotOwner"):
-        execute(book, chain, signer, carol, target=token, data=moving)
-    execute(book, chain, owner, carol, target=token, data=moving)
+        execute(book, chain, signer, carol, key="1", target=token, data=moving)
+    execute(book, chain, owner, carol, key="1", target=token, data=moving)
     assert [balance(chain, token, it) for it in (carol, WALLET.address)] == [60, 940]
     assert _answers(chain, carol, owner)
     assert not _answers(chain, carol, signer)

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,7 @@ from bridge.chain import Chain
 from bridge.claims import send_claim
 from bridge.codec import encode_call
 from bridge.deploy import deploy
-from bridge.errors import AuthorisationError, ChainError, RevertedError
+from bridge.errors import AuthorisationError, ChainError, RevertedError, TransactionError
 from bridge.live import finalize
 from bridge.live_accounts import deploy_account, execute, prepare_account, read_owner
 from bridge.live_operators import accept_operator, transfer_operator
@@ -30,7 +31,7 @@ from bridge.outbox import Outbox
 from bridge.outbox_file import OutboxFile
 from bridge.replay import replay
 from bridge.sending import Sender
-from ledger import BusyError, Ledger, LedgerError
+from ledger import BusyError, FieldError, Ledger, LedgerError
 from ledger.model import Address
 from tests.bridge import wallet
 from tests.bridge.histories import fund, seal_all
@@ -155,10 +156,12 @@ def test_nothing_is_broadcast_that_is_not_stored(
         account = account_of(book, chain, "bob", owner.address)
         deploy_account(outbox, chain, signer, account)
         move = encode_call("transfer(address,uint256)", WALLET.address, 5)
-        execute(outbox, chain, owner, account.account, target=token_of(book, chain), data=move)
+        execute(
+            outbox, chain, owner, account.account, key="1", target=token_of(book, chain), data=move
+        )
     assert watch.found == [
         "fund", "proxy", "deploy", "deploy", "replay", "operator", "operator", "finalize", "claim",
-        "account", "execute",
+        "account", "execute:1",
     ]  # fmt: skip
 
 
@@ -264,25 +267,120 @@ def test_another_key_finds_what_the_first_one_did(
     assert any_chain.next_nonce(owner.address) == 0
 
 
+def an_account(book: Ledger, store: OutboxFile, chain: Chain, signer: Signer) -> Address:
+    """Put the account of alice, who has 800, on the chain, for `signer`."""
+    made = account_of(book, chain, "alice", signer.address)
+    return deploy_account(store, chain, signer, made).account
+
+
+def paying(amount: int) -> bytes:
+    return encode_call("transfer(address,uint256)", WALLET.address, amount)
+
+
 def test_what_an_account_executes_is_finished_and_not_done_twice(
     book: Ledger, outbox: OutboxFile, hostile: RpcProxy, node: Node, signer: Signer
 ) -> None:
-    """Nothing in the contract would say no to a second time."""
+    """Nothing in the contract would say no to a second time; only the key tells it from another."""
     with Chain.connect(node.url) as chain, Chain.connect(hostile.url) as shaky:
         token = go_live(book, chain, signer)
-        made = account_of(book, chain, "alice", signer.address)
-        account = deploy_account(outbox, chain, signer, made).account
-        move = encode_call("transfer(address,uint256)", WALLET.address, 100)
+        account = an_account(book, outbox, chain, signer)
         had = balance(chain, token, WALLET.address)
         hostile.behave = Once(SEND, drops_request, 1, 99)
+        pay = partial(execute, outbox, chain, signer, account, target=token)
         with pytest.raises(ChainError):
-            execute(outbox, shaky, signer, account, target=token, data=move, patience=BRIEF)
+            execute(
+                outbox, shaky, signer, account, key="rent 1", target=token, data=paying(100),
+                patience=BRIEF,
+            )  # fmt: skip
         nonce = chain.next_nonce(signer.address)
-        execute(outbox, chain, signer, account, target=token, data=move)
+        receipts = [pay(key="rent 1", data=paying(100)) for _ in range(2)]
+        assert receipts[0] == receipts[1]
         assert chain.next_nonce(signer.address) == nonce + 1
         assert balance(chain, token, WALLET.address) == had + 100
-        execute(outbox, chain, signer, account, target=token, data=move)
+        pay(key="rent 2", data=paying(100))
         assert balance(chain, token, WALLET.address) == had + 200
+        with pytest.raises(FieldError, match="key: was used for another call of account"):
+            pay(key="rent 2", data=paying(101))
+        for key in ("", "two\nlines", "ä", "k" * 101):
+            with pytest.raises(FieldError, match="printable ASCII"):
+                pay(key=key, data=paying(1))
+
+
+class Lagging:
+    """Shows nothing of the first transaction that it takes, which is mined all the same."""
+
+    def __init__(self) -> None:
+        self.hidden: str | None = None
+
+    def __call__(self, request: Json, forward: Forward) -> Json:
+        answer = forward(request)
+        if request["method"] == SEND and self.hidden is None:
+            self.hidden = answer["result"]
+        elif self.hidden is not None and self.hidden in request["params"]:
+            return {**answer, "result": None}
+        return answer
+
+
+def test_what_an_account_executes_is_not_signed_anew_for_a_node_that_lags(
+    book: Ledger, outbox: OutboxFile, hostile: RpcProxy, node: Node, signer: Signer
+) -> None:
+    """It is mined, its nonce is used, and for longer than is waited for the node shows nothing."""
+    with Chain.connect(node.url) as chain, Chain.connect(hostile.url) as lagging:
+        token = go_live(book, chain, signer)
+        account = an_account(book, outbox, chain, signer)
+        had, nonce = balance(chain, token, WALLET.address), chain.next_nonce(signer.address)
+        hostile.behave = Lagging()
+        for _ in range(2):
+            with pytest.raises(
+                TransactionError, match=r"in no block\. It may be mined all the same"
+            ):
+                execute(
+                    outbox, lagging, signer, account, key="1", target=token, data=paying(100),
+                    patience=QUICK,
+                )  # fmt: skip
+        receipt = execute(outbox, chain, signer, account, key="1", target=token, data=paying(100))
+        assert receipt.hash == attempts(outbox, chain)[-1].signed.hash
+        assert chain.next_nonce(signer.address) == nonce + 1
+        assert balance(chain, token, WALLET.address) == had + 100
+        check_outbox(outbox, chain, signer)
+
+
+def test_what_an_account_executes_is_done_once_whenever_the_process_ends(
+    book: Ledger, any_chain: Chain, signer: Signer, executioner: Executioner, tmp_path: Path
+) -> None:
+    token, file = go_live(book, any_chain, signer), tmp_path / "outbox.db"
+    with OutboxFile.open(file) as outbox:
+        account = an_account(book, outbox, any_chain, signer)
+        for step in STEPS:
+            had = balance(any_chain, token, WALLET.address)
+            words = f"{account} {token} {paying(10).hex()} {step}"
+            ended = executioner.run(str(file), any_chain.name, step, 1, what="execute", file=words)
+            assert ended == -signal.SIGKILL, step
+            for _ in range(2):
+                execute(outbox, any_chain, signer, account, key=step, target=token, data=paying(10))
+                assert balance(any_chain, token, WALLET.address) == had + 10, step
+        check_outbox(outbox, any_chain, signer)
+
+
+def test_what_an_account_could_not_execute_at_first_is_executed_later(
+    *, book: Ledger, outbox: OutboxFile, chain: Chain, signer: Signer, executioner: Executioner,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    """Stored, not sent, refused meanwhile, and possible again: still once, at its own nonce."""
+    token = go_live(book, chain, signer)
+    account = an_account(book, outbox, chain, signer)
+    words = f"{account} {token} {paying(800).hex()} all"
+    file = str(tmp_path / "outbox.db")
+    assert executioner.run(file, chain.name, "stored", 1, what="execute", file=words) < 0
+    pay = partial(execute, outbox, chain, signer, account, key="all", target=token)
+    code = chain.code(token, chain.block())
+    chain.set_code(token, b"\xfe")  # refuses everything
+    with pytest.raises(RevertedError):
+        pay(data=paying(800))
+    assert attempts(outbox, chain)[-1].status == "dropped"
+    chain.set_code(token, code)
+    assert pay(data=paying(800)).hash == attempts(outbox, chain)[-1].signed.hash
+    assert balance(chain, token, account) == 0
 
 
 def test_a_test_chain_that_began_anew_gets_nothing_old(

@@ -382,7 +382,9 @@ def claim(ledger: Ledger, node: bridge.Chain, key: bridge.Signer, file: Path) ->
     assert_type(bridge.read_owner(node, report.account), core.Address)
     digest = bridge.message_digest(10, report.account, asked.digest)
     assert_type(digest, core.Hash32)
-    bridge.execute(store, node, key, report.account, target=report.owner, data=b"", value=1)
+    bridge.execute(
+        store, node, key, report.account, key="1", target=report.owner, data=b"", value=1
+    )
 
 
 def sign(signer: bridge.TransactionSigner) -> bytes:
