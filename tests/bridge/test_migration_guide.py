@@ -136,6 +136,28 @@ class Migration:
             database.run("UPDATE token_ledger SET amount = ? WHERE seq = 3", amount)
         return Migration("sqlite:///altered.db", self.node)
 
+    def live(self) -> Migration:
+        """Deploy, replay and finalize; give the wallet what it needs to send."""
+        live = ("--yes", "--allow-unfinalized")
+        self.replayed().shell.run("chain", "finalize", *live, *self.key("operator"))
+        self.node.rpc("anvil_setBalance", address("wallet"), hex(10**19))
+        return self
+
+    def sender(self) -> Migration:
+        """Return somebody without a ledger, who stores in the default outbox what he signs."""
+        other = Migration("", self.node)
+        other.shell.environment["XDG_STATE_HOME"] = str(Path.cwd())
+        return other
+
+    def cut_short(self, *words: object, key: str) -> None:
+        """Run a command that sends, until its transaction is on its way and in no block."""
+        self.node.rpc("evm_setAutomine", False)  # noqa: FBT003 (JSON-RPC is positional)
+        try:
+            assert "is not mined after" in self(*words, "--give-up-after", "0.1", key=key)
+        finally:
+            self.node.rpc("evm_setAutomine", True)  # noqa: FBT003 (JSON-RPC is positional)
+            self.node.rpc("evm_mine")
+
     def finalize(self) -> str:
         """Return what finalize says."""
         return self("chain", "finalize", "--yes", key="operator")
@@ -147,11 +169,39 @@ class Migration:
         return self("chain", "claim", "sign", "claim.json", "signed.json", key=key)
 
 
-def own_registrar(it: Migration) -> str:
+def own_registrar(it: Migration) -> Migration:
+    """Return a ledger with its own key as registrar, in which nothing is sealed."""
     other = Migration("sqlite:///own.db", it.node)
     other.shell.run("init", "--symbol", "OWN")
     other.shell.run("account", "create", "alice")
-    return other("chain", "deploy", key="operator")
+    return other
+
+
+def misspelt_registrar(it: Migration) -> str:
+    wrong = address("registrar").swapcase().replace("X", "x")
+    other = Migration("sqlite:///new.db", it.node)
+    said = other("init", "--symbol", "PTS", "--registrar", wrong)
+    assert not Path("new.db").exists()
+    return said
+
+
+def in_another_folder(it: Migration) -> str:
+    Path("elsewhere").mkdir()
+    other = Migration("sqlite:///elsewhere/points.db", it.node)
+    said = other("audit")
+    assert other("chain", "report") == said
+    return said
+
+
+def altered_account(it: Migration) -> str:
+    with attacker("sqlite:///points.db") as database:
+        database.run("UPDATE token_accounts SET blind = ? WHERE account_id = 'alice'", b"\1" * 32)
+    return it("audit")
+
+
+def signed_twice(it: Migration) -> str:
+    it.shell.run("checkpoint", "points-seal.json", *it.key("operator"))
+    return it("checkpoint", "points-seal.json", key="operator")
 
 
 def wrong_password(it: Migration) -> str:
@@ -224,12 +274,48 @@ def taken_back(it: Migration) -> str:
 
 def claimed_too_late(it: Migration) -> str:
     """Let the chain's time pass the deadline of what was signed."""
-    live = ("--yes", "--allow-unfinalized")
-    it.replayed().shell.run("chain", "finalize", *live, *it.key("operator"))
-    it.claim("registrar")
+    it.live().claim("registrar")
     it.node.rpc("evm_increaseTime", 8 * 86_400)
     it.node.rpc("evm_mine")
     return it("chain", "claim", "send", "signed.json", key="wallet")
+
+
+CLAIM: Final = ("chain", "claim", "send", "signed.json")
+ACCOUNT: Final = ("chain", "account", "deploy", "allowed.json")
+
+
+def claim_cut_short(it: Migration) -> str:
+    it.live().claim("registrar")
+    it.sender().cut_short(*CLAIM, key="wallet")
+    assert Path("evm-ledger/outbox.db").exists()
+    return it.sender()(*CLAIM, key="wallet")
+
+
+def claimed_from_elsewhere(it: Migration) -> str:
+    it.live().claim("registrar")
+    it.sender().cut_short(*CLAIM, key="wallet")
+    return it.sender()(*CLAIM, "--outbox", "other.db", key="wallet")
+
+
+def allow_account(it: Migration) -> None:
+    """Authorise that bob's account is deployed, and sign it."""
+    owner = ["--owner", address("wallet"), "--unsigned"]
+    it.deployed().shell.run("chain", "account", "authorise", "bob", "account.json", *owner)
+    signing = ("chain", "account", "sign", "account.json", "allowed.json")
+    it.shell.run(*signing, *it.key("registrar"))
+    it.node.rpc("anvil_setBalance", address("wallet"), hex(10**19))
+
+
+def account_cut_short(it: Migration) -> str:
+    allow_account(it)
+    it.cut_short(*ACCOUNT, key="wallet")  # in the ledger's own outbox
+    return it(*ACCOUNT, key="wallet")
+
+
+def deployed_from_elsewhere(it: Migration) -> str:
+    allow_account(it)
+    it.cut_short(*ACCOUNT, key="wallet")
+    return it(*ACCOUNT, "--outbox", "other.db", key="wallet")
 
 
 def unsigned(it: Migration) -> str:
@@ -257,7 +343,20 @@ FAILURES: Final[dict[str, Callable[[Migration], str]]] = {
     "serves chain 4242": lambda it: it("chain", "verify", "--chain-id", "1"),
     "the password is wrong": wrong_password,
     "is no local test chain": lambda it: it("chain", "deploy"),
-    "own key as registrar": own_registrar,
+    "have the ledger's own key": lambda it: own_registrar(it)("chain", "deploy", key="operator"),
+    "holds a ledger already": lambda it: it("init", "--symbol", "PTS"),
+    "EIP-55": misspelt_registrar,
+    "ACCOUNT_EXISTS": lambda it: it("account", "create", "alice"),
+    "does not exist": in_another_folder,
+    "token_accounts": altered_account,
+    "is the ledger's own key": lambda it: own_registrar(it)("chain", "report"),
+    "--gas-price": lambda it: it("chain", "plan", "--gas-price", "cheap"),
+    "nothing is sealed yet": lambda it: own_registrar(it)("checkpoint", "a.json", key="operator"),
+    "points-seal.json exists": signed_twice,
+    "-> ...  tx": claim_cut_short,
+    "claimed from meanwhile": claimed_from_elsewhere,
+    "owner ...  tx": account_cut_short,
+    "is deployed": deployed_from_elsewhere,
     "of the chain's coin": without_money,
     "has no operator": lambda it: it("chain", "replay", key="operator"),
     "the token's operator is": lambda it: it.deployed()("chain", "replay", key="wallet"),
@@ -280,7 +379,7 @@ FAILURES: Final[dict[str, Callable[[Migration], str]]] = {
     "signature: is missing": unsigned,
     "was altered: its sha256": damaged,
     "or was altered": other_checkpoint,
-    "FOUND": lambda it: it.altered()("audit"),
+    "token_ledger PTS/3": lambda it: it.altered()("audit"),
 }
 """How to provoke what the page says, by words that only its row has."""
 
