@@ -16,6 +16,7 @@ import psycopg
 from psycopg.adapt import Loader
 from sqlalchemy import URL, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from ledger import forks
 from ledger.errors import (
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
 
 SQLITE_TIMEOUT = 60.0
 """Seconds a SQLite writer waits for another process, unless told otherwise."""
+
+POSTGRESQL_CONNECTIONS = 96
+"""Connections to PostgreSQL that one engine has at most; a server allows 100 unless told so."""
 
 _IDLE = 1.0
 """Seconds after which a pooled connection is asked whether it still lives."""
@@ -160,6 +164,7 @@ def _sqlite_engine(url: URL, lock_timeout: float, *, create: bool) -> Engine:
         hide_parameters=True,  # the pepper is one
         connect_args={"timeout": lock_timeout, "factory": forks.SqliteConnection},
         pool_size=32,
+        max_overflow=-1,  # one for each thread that asks: who reads need not wait for who writes
     )
     forks.watch(engine)
 
@@ -231,7 +236,7 @@ def _postgresql_engine(url: URL, lock_timeout: float) -> Engine:
         hide_parameters=True,  # the pepper is one
         connect_args={"options": options, "application_name": "evm-ledger"},
         pool_size=32,
-        max_overflow=64,
+        max_overflow=POSTGRESQL_CONNECTIONS - 32,
     )
     _ping_idle(engine)
 
@@ -303,6 +308,8 @@ def translated_errors(what: str) -> Iterator[None]:
         yield
     except DBAPIError as error:
         raise _translated(error, what) from error
+    except PoolTimeoutError as error:
+        raise BusyError(f"{what}: every connection to the database is in use; try again") from error
 
 
 def _translated(error: DBAPIError, what: str) -> Exception:

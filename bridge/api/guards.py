@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Annotated, Any, Final
 
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, Header, Request, Security
 from fastapi.openapi.models import HTTPBearer
 from fastapi.security.base import SecurityBase
@@ -27,6 +27,9 @@ KEY_FORM: Final = "[!-~]([ -~]*[!-~])?"
 MAX_KEY: Final = 240
 """Characters in an Idempotency-Key: the ledger's 255, less the id of the API key before it."""
 
+WRITE_THREADS: Final = 80
+"""Threads of writes at most. More writes than that wait their turn."""
+
 
 @dataclass(slots=True)
 class Service:
@@ -40,6 +43,8 @@ class Service:
     trees: Trees = field(default_factory=Trees)
     writes: int = 0
     """Writes under way."""
+    write_threads: CapacityLimiter = field(init=False)
+    """Threads, and so connections, of writes: fewer than PostgreSQL gives, for reads need some."""
     listening: dict[object, str] = field(default_factory=dict)
     """Who listens for changes, a key's id or a host, by where they are: host and port."""
     postings: Gathering[Any] = field(init=False)
@@ -48,6 +53,9 @@ class Service:
     """Where readings of one row meet."""
     stopping: bool = False
     """Whether the server is asked to end: who listens for changes is sent home."""
+
+    def __post_init__(self) -> None:
+        self.write_threads = CapacityLimiter(min(self.settings.max_writes, WRITE_THREADS))
 
 
 async def service(request: Request) -> Service:

@@ -10,7 +10,7 @@ from contextlib import nullcontext
 from functools import update_wrapper
 from typing import Any, Final, get_args
 
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 from fastapi import Request
 from fastapi.params import Depends
 from fastapi.responses import JSONResponse, Response
@@ -69,7 +69,7 @@ class Worked(APIRoute):
         """Return what the framework calls instead of `endpoint`."""
         status: int = options.get("status_code") or 200
         is_write = bool(set(options.get("methods") or ()) - {"GET"})
-        one_moment = self.reads_one_moment and not is_write
+        one_moment = self.reads_one_moment
 
         async def gather(**values: Any) -> Response:  # noqa: ANN401 (as its own signature says)
             api, caller = needs.add(values)
@@ -77,9 +77,19 @@ class Worked(APIRoute):
 
         async def run(**values: Any) -> Response:  # noqa: ANN401 (as its own signature says)
             api, caller = needs.add(values)
-            with writing(api) if is_write else nullcontext():
+            if not is_write:
                 return await worked(
                     endpoint, api, caller, values, status=status, one_moment=one_moment
+                )
+            with writing(api):
+                return await worked(
+                    endpoint,
+                    api,
+                    caller,
+                    values,
+                    status=status,
+                    one_moment=False,
+                    limiter=api.write_threads,
                 )
 
         return gather if inspect.isgeneratorfunction(endpoint) else run
@@ -113,6 +123,7 @@ async def worked(
     *,
     status: int = 200,
     one_moment: bool = True,
+    limiter: CapacityLimiter | None = None,
 ) -> Response:
     """Run an endpoint in a thread, once its caller's key is confirmed there. Raises Problem."""
 
@@ -122,7 +133,7 @@ async def worked(
             content = endpoint(**values)
         return content if isinstance(content, Response) else JSONResponse(content, status)
 
-    return await to_thread.run_sync(work)
+    return await to_thread.run_sync(work, limiter=limiter)
 
 
 class Lasting(Worked):

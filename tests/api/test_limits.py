@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import threading
 from functools import partial
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from bridge.api.rates import MOST_BUCKETS, RateLimiter, host_of
 from bridge.api.server import allowed_hosts
 from bridge.api.surroundings import HEADERS
 from ledger import FieldError
+from ledger.engine import sqlite_path
 from tests.api.server import Caller
 
 if TYPE_CHECKING:
@@ -205,6 +207,36 @@ def test_writes_beyond_the_limit_are_sent_away_and_nothing_is_lost(
     assert caller.write("/v1/entries", PAY, key="three").status_code == 201
     keys = [entry.idempotency_key for entry in ledger.get_statement("bob")]
     assert sorted(key.rpartition(":")[2] for key in keys[-3:]) == ["one", "three", "two"]
+
+
+def test_reads_go_on_while_many_writes_wait(server: ApiServer, sqlite_url: str) -> None:
+    """Each write that waits has a connection; whoever reads gets one more."""
+    caller = Caller(server.client(server.token("post")))
+    caller.get("/v1/ledger")
+    answers: list[httpx.Response] = []
+    outside = sqlite3.connect(str(sqlite_path(sqlite_url)), isolation_level=None)
+    outside.execute("BEGIN IMMEDIATE")
+
+    def write(number: int) -> None:
+        body = {"movements": [PAY]}
+        answers.append(caller.write("/v1/groups", body, key=f"group {number}"))
+
+    waiting = [threading.Thread(target=write, args=(number,)) for number in range(60)]
+    for thread in waiting:
+        thread.start()
+    while server.service.write_threads.borrowed_tokens < len(waiting):
+        threading.Event().wait(0.01)
+    assert caller.get("/api/token/balance/alice")["account_id"] == "alice"
+    assert caller.get("/v1/accounts/alice")["account_id"] == "alice"
+    assert caller.client.get("/readyz").status_code == 200
+    outside.execute("COMMIT")
+    outside.close()
+    for thread in waiting:
+        thread.join()
+    for answer in answers:
+        assert answer.status_code in {201, 503}, answer.text
+        assert answer.status_code == 201 or answer.headers["retry-after"] == "1"
+    assert 201 in {answer.status_code for answer in answers}
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/v1/ledger", "/nowhere", "/openapi.json"])
