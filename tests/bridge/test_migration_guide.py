@@ -32,6 +32,11 @@ COMMANDS: Final = re.compile(
     r"^```sh\n(?P<code>.*?)^```$(?:\n\n?```text\n(?P<shown>.*?)^```$)?", re.DOTALL | re.MULTILINE
 )
 BETWEEN: Final = "=== next block ==="
+MINED: Final = """\
+curl -sS -H 'Content-Type: application/json' https://node.example > mined.json \\
+  -d '{"jsonrpc":"2.0","id":1,"method":"anvil_mine","params":["0x8"]}'
+"""
+"""What makes final what was sent so far: else it depends on how fast the commands after it are."""
 ROWS: Final = re.findall(r"^\| ([a-z, ]+) \| `([^|]+)` \|[^|]+\|[^|]+\|$", PAGE, re.MULTILINE)
 
 
@@ -71,7 +76,10 @@ def test_the_guide_from_top_to_bottom(
     found = list(COMMANDS.finditer(PAGE))
     assert len(found) == PAGE.count("```sh\n")
     urls = {"https://node.example": guide_chain.url, "http://127.0.0.1:8545": fresh_anvil.url}
-    script = f"echo '{BETWEEN}'\n".join(block["code"] for block in found)
+    codes = [block["code"] for block in found]
+    (at_the_end,) = (at for at, code in enumerate(codes) if "--export points" in code)
+    codes[at_the_end] = MINED + codes[at_the_end]
+    script = f"echo '{BETWEEN}'\n".join(codes)
     for shown, real in urls.items():
         script = script.replace(shown, real)
     # What is killed is the program itself, not what asks the warm one to do its work.
