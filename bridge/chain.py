@@ -175,7 +175,8 @@ class Chain(Ethereum):
         if value:
             transaction["value"] = quantity(value)
         try:
-            return self.quantity(self.request("eth_estimateGas", transaction))
+            # In the pending block, what waits to be replaced would have been done before it.
+            return self.quantity(self.request("eth_estimateGas", transaction, "latest"))
         except RpcError as error:
             raise _named(error) from error
 

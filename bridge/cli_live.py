@@ -212,7 +212,9 @@ def operator_show(
     """Show who may replay a token, and to whom that was offered."""
     with database.open() as ledger, connected(rpc, chain_id) as chain:
         state = read_operator(ledger, chain, asset)
-    show(fields_json(state), _operator_text(state), as_json=as_json)
+    value = fields_json(state)
+    del value["was_done"]  # nothing was to be changed
+    show(value, _operator_text(state), as_json=as_json)
 
 
 @operator_group.command(
@@ -248,6 +250,9 @@ def operator_transfer(
 
     Until then nothing changes. The token stays where it is, and the operator that the ledger has
     stored, which fixes the token's address, stays stored.
+
+    An offer that was signed and is in no block yet is given up for this one. Run it again after an
+    interruption: what is offered already is not offered again.
     """
     if withdraw == (to is not None):
         raise FieldError("to", "say --to ADDRESS, or --withdraw")
@@ -286,7 +291,10 @@ def operator_accept(
     database: Database,
     as_json: bool,
 ) -> None:
-    """Take the operator's part that was offered to this key; the one before has it no longer."""
+    """Take the operator's part that was offered to this key; the one before has it no longer.
+
+    Run it again after an interruption: a key that is the operator already is told so.
+    """
     with (
         database.open() as ledger,
         connected(rpc, chain_id, keyless=not key.is_given) as chain,
@@ -305,4 +313,6 @@ def _operator_text(state: OperatorState) -> str:
     lines = [f"operator of {one_line(state.symbol)}: {who}"]
     if state.pending is not None:
         lines.append(f"offered to {state.pending}, who has not taken it")
+    if state.was_done:
+        lines.append("it was so already: nothing new was signed")
     return "\n".join(lines)

@@ -214,12 +214,9 @@ def execute(
     what = f"what account {account} was to execute for key {key}"
     with Sender(store, chain, owner, fees=fees, patience=patience) as sender:
         used = chain.next_nonce(owner.address, "latest")
-        given_up = [
-            it.signed.hash
-            for it in _signed_for(sender, account, call, purpose)
-            if it.sender == owner.address and it.status == "dropped" and it.nonce >= used
-        ]
-        sender.outbox.mark(given_up, "signed")  # the contract may have refused it only then
+        for it in _signed_for(sender, account, call, purpose):
+            if it.sender == owner.address and it.status == "dropped" and it.nonce >= used:
+                sender.outbox.mark([it.signed.hash], "signed")  # it may have been refused only then
         sender.settle()
         for _ in range(_TRIES):
             done = _executed(sender, account, call, purpose, what)

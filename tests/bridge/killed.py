@@ -2,7 +2,7 @@
 
 Each line that it reads is a run, in a process of its own: what it does, where what it signs is
 stored, the node's URL, the step at which it is killed, at which time it comes there, and the file
-that it sends, or what an account executes. It answers with how that process ended.
+that it sends (or what is executed, or to whom is offered). It answers with how that process ended.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from bridge.claims import send_claim
 from bridge.errors import ChainError
 from bridge.keys import Signer
 from bridge.live_accounts import deploy_account, execute
+from bridge.live_operators import accept_operator, transfer_operator
 from bridge.outbox import Outbox
 from bridge.outbox_file import OutboxFile
 from bridge.proxy import ensure_deployment_proxy
@@ -64,12 +65,22 @@ def end_at(step: str, time: int) -> None:
     setattr(kind, name, ending)
 
 
+_OF_LEDGERS: Final[dict[str, Callable[[Ledger, Chain, Signer, str], object]]] = {
+    "replay": lambda ledger, chain, key, _: replay(ledger, chain, key, patience=QUICK),
+    "offer": lambda ledger, chain, key, to: transfer_operator(
+        ledger, chain, key, Address.parse(to), patience=QUICK
+    ),
+    "accept": lambda ledger, chain, key, _: accept_operator(ledger, chain, key, patience=QUICK),
+}
+"""What is stored in a ledger; each is given what takes the place of the file."""
+
+
 def work(signer: Signer, what: str, store: str, rpc: str, file: str) -> None:
-    """Replay a ledger, see to the proxy, send what a registrar allowed, or have it executed."""
+    """Do it, with the words that take the place of a file."""
     with Chain.connect(rpc) as chain:
-        if what == "replay":
+        if what in _OF_LEDGERS:
             with Ledger.open(store) as ledger:
-                replay(ledger, chain, signer, patience=QUICK)
+                _OF_LEDGERS[what](ledger, chain, signer, file)
             return
         with OutboxFile.open(Path(store)) as outbox:
             if what == "proxy":

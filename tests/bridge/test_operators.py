@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,17 +15,26 @@ from bridge.deploy import deploy
 from bridge.errors import ChainError, CustodyError, NoContractError, OperatorError
 from bridge.expected import read_expected
 from bridge.keys import PUBLIC_ADDRESSES, TEST_ADDRESS, Signer
+from bridge.live_operators import accept_operator, transfer_operator
+from bridge.outbox import Outbox
 from bridge.replay import replay
 from bridge.tokens import on_chain, read_token
 from bridge.verify import verify
 from ledger import Address, Ledger
 from tests.bridge.histories import fund, small_ledger
+from tests.bridge.killed import STEPS
+from tests.bridge.outcomes import QUICK
+from tests.bridge.test_sending import unmined
+from tests.bridge.test_survives import SEND, waited
 from tests.ledger.support import unchanged
+from tests.support.rpc_proxy import honest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.bridge.killed import Executioner
     from tests.conftest import StartNode
+    from tests.support.rpc_proxy import Forward, Json, RpcProxy
 
 REGISTRAR = Address(b"\x42" * 20)
 MNEMONIC = "test test test test test test test test test test test junk"
@@ -206,3 +217,122 @@ def test_what_lies_at_a_tokens_own_address_is_not_stranded(
             deploy(ledger, chain, signer)
         ledger.transfer(token, "alice", 5)
         assert [one.name for one in deploy(ledger, chain, signer).tokens] == ["SCI"]
+
+
+# --- it changes hands ---
+
+WRONG, RIGHT = Address(b"\xbb" * 20), Address(b"\xcc" * 20)
+
+
+@pytest.fixture
+def mirrored(sqlite_url: str) -> Iterator[Ledger]:
+    """Return a ledger of one asset; its token is yet to be deployed."""
+    with Ledger.create(sqlite_url, registrar=REGISTRAR) as ledger:
+        ledger.create_asset("SCI", "SCI token")
+        yield ledger
+
+
+def offers(ledger: Ledger, chain: Chain, to: Address) -> list[str]:
+    """Return what the outbox says of the offers to `to`."""
+    return [
+        it.status
+        for it in Outbox(ledger, chain.chain_id).attempts(purpose="operator")
+        if it.signed.raw.find(bytes(to)) >= 0
+    ]
+
+
+@pytest.mark.parametrize("to", [RIGHT, None])
+def test_an_offer_that_was_stored_and_never_sent_is_never_sent(
+    *,
+    mirrored: Ledger,
+    sqlite_url: str,
+    hostile: RpcProxy,
+    signer: Signer,
+    executioner: Executioner,
+    to: Address | None,
+) -> None:
+    """Not for a moment could the wrong one take it: the right offer has its nonce."""
+    sent: list[str] = []
+
+    def listens(request: Json, forward: Forward) -> Json:
+        if request["method"] == SEND:
+            sent.append(request["params"][0])
+        return forward(request)
+
+    with Chain.connect(hostile.url) as chain:
+        deploy(mirrored, chain, signer)
+        for offered in (WRONG, RIGHT):  # the second time, what is right is offered already
+            if offered == RIGHT:
+                transfer_operator(mirrored, chain, signer, to)
+            nonce = chain.next_nonce(signer.address)
+            step = executioner.run(
+                sqlite_url, chain.name, "stored", 1, what="offer", file=str(WRONG)
+            )
+            assert (step, chain.next_nonce(signer.address)) == (-signal.SIGKILL, nonce)
+            hostile.behave = listens
+            said: list[str] = []
+            for was_done in (False, True):
+                state = transfer_operator(mirrored, chain, signer, to, say=said.append)
+                assert (state.pending, state.was_done) == (to, was_done)
+                assert chain.next_nonce(signer.address) == nonce + 1
+            assert ["is given up" in it for it in said] == [True]
+            assert not [it for it in sent if str(WRONG)[2:].lower() in it]
+            assert set(offers(mirrored, chain, WRONG)) == {"replaced"}
+            hostile.behave = honest
+
+
+def test_an_offer_that_waits_is_replaced_by_another(
+    mirrored: Ledger, sqlite_url: str, any_chain: Chain, signer: Signer, executioner: Executioner
+) -> None:
+    deploy(mirrored, any_chain, signer)
+    nonce = any_chain.next_nonce(signer.address)
+    with ThreadPoolExecutor(1) as pool:
+        with unmined(any_chain):
+            words = {"what": "offer", "file": str(WRONG)}
+            assert executioner.run(sqlite_url, any_chain.name, "noted", 1, **words) < 0
+            going = pool.submit(
+                transfer_operator, mirrored, any_chain, signer, RIGHT, patience=QUICK
+            )
+            waited(lambda: going.done() or offers(mirrored, any_chain, RIGHT) == ["sent"])
+        assert going.result().pending == RIGHT
+    assert offers(mirrored, any_chain, WRONG) == ["replaced"]
+    assert any_chain.next_nonce(signer.address) == nonce + 1
+
+
+@pytest.mark.parametrize("what", ["offer", "accept"])
+def test_a_change_that_was_cut_short_is_run_again(
+    *,
+    mirrored: Ledger,
+    sqlite_url: str,
+    chain: Chain,
+    signer: Signer,
+    owner: Signer,
+    executioner: Executioner,
+    what: str,
+) -> None:
+    """Killed at each step, and run twice: one transaction, and how things stand."""
+    fund(chain, owner)
+    deploy(mirrored, chain, owner)
+    if what == "offer":
+        transfer_operator(mirrored, chain, owner, signer.address)
+        accept_operator(mirrored, chain, signer)
+    for number, step in enumerate(STEPS, 1):
+        to = Address(bytes([number]) * 20)
+        if what == "accept":
+            transfer_operator(mirrored, chain, owner, signer.address)
+        nonce = chain.next_nonce(signer.address)
+        ended = executioner.run(sqlite_url, chain.name, step, 1, what=what, file=str(to))
+        assert ended == -signal.SIGKILL, step
+        for again in (False, True):
+            state = (
+                transfer_operator(mirrored, chain, signer, to)
+                if what == "offer"
+                else accept_operator(mirrored, chain, signer)
+            )
+            assert state.operator == signer.address, step
+            assert state.pending == (to if what == "offer" else None), step
+            assert state.was_done == (again or step != "signed"), step
+            assert chain.next_nonce(signer.address) == nonce + 1, step
+        if what == "accept":
+            transfer_operator(mirrored, chain, signer, owner.address)
+            accept_operator(mirrored, chain, owner)

@@ -188,8 +188,11 @@ def test_an_operator_hands_over(mirrored: Shell, anvil: Node, keystore: Keystore
     assert mirrored.run(*operator, "transfer", "--withdraw") == now
     assert "was offered to nobody" in mirrored.fails(*operator, "accept", *sign)
     mirrored.run(*operator, "transfer", "--to", address)
+    so = "it was so already: nothing new was signed\n"
+    assert mirrored.run(*operator, "transfer", "--to", address) == offered + so
     assert f"not to {TEST_ADDRESS}" in mirrored.fails(*operator, "accept")
     assert mirrored.run(*operator, "accept", *sign) == f"operator of SCI: {address}\n"
+    assert mirrored.json(*operator, "accept", *sign)["was_done"]
     assert f"the token's operator is {address}" in mirrored.fails(
         *operator, "transfer", "--to", WALLET
     )
