@@ -9,7 +9,7 @@ from bridge.artifacts import token_address
 from bridge.errors import ReorganisedError, RpcError
 from bridge.outbox import OPEN, Outbox
 from bridge.tokens import on_chain, read_token
-from bridge.tracking import track
+from bridge.tracking import look_again, track
 
 if TYPE_CHECKING:
     from bridge.chain import Block, Chain
@@ -59,6 +59,7 @@ def read_status(ledger: Ledger, chain: Chain) -> ChainStatus:
         ChainError: the node does not do its part.
     """
     outbox = Outbox(ledger, chain.chain_id)
+    look_again(outbox, chain, OPEN)  # who sent them may not have come to that
     heads = track(outbox, chain)
     sealed: dict[str, int] = {}
     for seal in ledger.seals():

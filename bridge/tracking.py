@@ -70,7 +70,7 @@ def track(outbox: Outbox, chain: Chain) -> Heads:
     From the last block down, every one that is not final is compared, and of those that are, as
     many as it takes to find one that is still there.
     """
-    _look_again(outbox, chain)
+    look_again(outbox, chain, ["dropped"])  # its nonce may not have gone elsewhere after all
     heads = read_heads(chain)
     placed = outbox.attempts(statuses=PLACED)
     placed.sort(key=lambda attempt: attempt.block_number or 0, reverse=True)
@@ -105,9 +105,9 @@ def _replace_or_take_back(outbox: Outbox, chain: Chain, attempt: Attempt) -> Non
             return
 
 
-def _look_again(outbox: Outbox, chain: Chain) -> None:
-    """Ask about what was given up: its nonce seemed to have gone elsewhere, and may not have."""
-    for attempt in outbox.attempts(statuses=["dropped"]):
+def look_again(outbox: Outbox, chain: Chain, statuses: Iterable[Status]) -> None:
+    """Ask whether anything of these statuses is in a block, and note it."""
+    for attempt in outbox.attempts(statuses=statuses):
         receipt = chain.receipt(attempt.signed.hash)
         if receipt is not None:
             outbox.place(attempt.sender, attempt.nonce, receipt)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ from bridge.status import read_status
 from bridge.tracking import Confirmed
 from tests.bridge import wallet
 from tests.bridge.histories import fund
-from tests.bridge.outcomes import QUICK, check_exact, statuses
+from tests.bridge.outcomes import QUICK, check_exact, check_outbox, statuses
 from tests.bridge.test_sending import SLOW
 from tests.bridge.test_survives import reorganise, waited
 from tests.ledger.support import unchanged
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from bridge.keys import Signer
     from ledger import Ledger
+    from tests.bridge.killed import Executioner
     from tests.support.nodes import Node
 
 
@@ -129,6 +131,23 @@ def mines_until(chain: Chain, done: Callable[[], bool]) -> bool:
     if not done():
         chain.request("evm_mine")
     return done()
+
+
+@pytest.mark.parametrize("step", ["sent", "noted", "mined"])
+def test_what_was_mined_after_its_run_ended_is_not_under_way(
+    *, book: Ledger, sqlite_url: str, any_chain: Chain, signer: Signer, executioner: Executioner,
+    step: str,
+) -> None:  # fmt: skip
+    """Nobody has come to note it: the chain is asked, and what is then run sends nothing twice."""
+    deploy(book, any_chain, signer)
+    assert executioner.run(sqlite_url, any_chain.name, step, 1) == -signal.SIGKILL
+    wallet.wait(any_chain, Outbox(book, any_chain.chain_id).attempts()[-1].signed.hash)
+    status = read_status(book, any_chain)
+    assert (status.waiting, status.stuck) == ((), ())
+    assert statuses(book) == ["mined"]
+    check_outbox(book, any_chain, signer)
+    replay(book, any_chain, signer, patience=QUICK)
+    check_exact(book, any_chain, signer)
 
 
 # --- before ---
