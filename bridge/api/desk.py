@@ -35,7 +35,10 @@ class Wanted:
 
 def posted(api: Service, run: Sequence[Wanted]) -> list[Answer]:
     """Post for all of `run` in one commit; return each one's own answer."""
-    answers, left = _confirmed(api, run)
+    try:
+        answers, left = _confirmed(api, run)
+    except Exception as error:  # noqa: BLE001 (each who waits is told)
+        return [error] * len(run)
     asked: list[tuple[Wanted, Steps, Movement]] = []
     for wanted in left:
         steps = wanted.work
@@ -103,9 +106,6 @@ def _confirmed(api: Service, run: Sequence[Wanted]) -> tuple[dict[Wanted, Answer
     keys = [wanted.caller.key for wanted in run if wanted.caller.key is not None]
     ended: set[str] = set()
     if keys:
-        try:
-            ended = api.keys.ended(keys)
-        except Exception as error:  # noqa: BLE001 (each who waits is told)
-            return dict.fromkeys(run, error), []
+        ended = api.keys.ended(keys)
     bad = [it for it in run if it.caller.key is not None and it.caller.key.id in ended]
     return {wanted: not_valid() for wanted in bad}, [it for it in run if it not in bad]

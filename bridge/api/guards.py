@@ -245,6 +245,7 @@ Admin = Annotated[Caller, Security(Guard(Scope.ADMIN))]
 
 
 async def idempotency_key(
+    request: Request,
     key: Annotated[
         str | None,
         Header(
@@ -256,7 +257,9 @@ async def idempotency_key(
         ),
     ] = None,
 ) -> str:
-    """Return the request's key. Raises Problem: there is none."""
+    """Return the request's key. Raises Problem: there is none, or more than one."""
+    if len(request.headers.getlist("idempotency-key")) > 1:
+        raise Problem(400, "IDEMPOTENCY_KEY_SEVERAL", "send one Idempotency-Key, not several")
     if key is None:
         raise Problem(
             400,

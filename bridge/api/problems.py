@@ -6,6 +6,7 @@ same word.
 
 from __future__ import annotations
 
+import logging
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -18,6 +19,7 @@ from bridge.errors import BridgeError
 from ledger.errors import (
     BusyError,
     ConflictError,
+    DatabaseFileError,
     FieldError,
     LedgerError,
     RefusedError,
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from fastapi import FastAPI, Request
+
+_LOG: Final = logging.getLogger("uvicorn.error")
 
 PROBLEM_JSON: Final = "application/problem+json"
 
@@ -88,6 +92,7 @@ Code = Literal[
     "AMOUNT_FORBIDDEN",
     "ACCOUNT_MISSING",
     "IDEMPOTENCY_KEY_MISSING",
+    "IDEMPOTENCY_KEY_SEVERAL",
     "BODY_UNREADABLE",
     "BODY_TOO_LARGE",
     "HOST_UNKNOWN",
@@ -95,6 +100,7 @@ Code = Literal[
     "OVERLOADED",
     "BUSY",
     "CONFLICT",
+    "DATABASE_UNAVAILABLE",
     "NOT_SEALED",
     "NOT_FOUND",
     "METHOD_NOT_ALLOWED",
@@ -103,7 +109,7 @@ Code = Literal[
 """Codes of what is no refusal of the ledger."""
 
 CODES: Final[Mapping[int, tuple[Code, ...]]] = {
-    400: ("IDEMPOTENCY_KEY_MISSING", "BODY_UNREADABLE"),
+    400: ("IDEMPOTENCY_KEY_MISSING", "IDEMPOTENCY_KEY_SEVERAL", "BODY_UNREADABLE"),
     401: ("KEY_MISSING", "KEY_INVALID"),
     403: ("SCOPE_MISSING", "ACCOUNT_FORBIDDEN", "AMOUNT_FORBIDDEN"),
     404: ("NOT_FOUND",),
@@ -114,7 +120,7 @@ CODES: Final[Mapping[int, tuple[Code, ...]]] = {
     422: ("ACCOUNT_MISSING",),
     429: ("RATE_LIMITED",),
     500: ("INTERNAL",),
-    503: ("OVERLOADED", "BUSY", "CONFLICT"),
+    503: ("OVERLOADED", "BUSY", "CONFLICT", "DATABASE_UNAVAILABLE"),
 }
 """The codes that a status may have besides the refusals of that status."""
 
@@ -240,6 +246,11 @@ async def _ledger_error(request: Request, error: Exception) -> JSONResponse:
         code = "BUSY" if isinstance(error, BusyError) else "CONFLICT"
         headers = {"Retry-After": str(RETRY_SECONDS)}
         return problem_response(503, code, str(error), headers=headers)
+    if isinstance(error, DatabaseFileError):
+        _LOG.error("the database cannot be used: %s", error)
+        headers = {"Retry-After": str(RETRY_SECONDS)}
+        detail = "the database does not answer: send it again as it is"
+        return problem_response(503, "DATABASE_UNAVAILABLE", detail, headers=headers)
     if isinstance(error, BridgeError):
         return problem_response(_CONFLICT, "NOT_SEALED", str(error))
     raise error

@@ -6,21 +6,27 @@ import base64
 import http.client
 import json
 import sys
+import threading
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
+import psycopg
 import pytest
 
 from bridge.api.cursors import read_cursor
 from bridge.api.nesting import DEEPEST, is_deep
 from ledger import FieldError
 from ledger.hashing import keccak
+from tests.api.conftest import small_ledger
+from tests.api.server import ApiServer, Caller
+from tests.ledger.support import libpq
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import httpx
+
     from ledger import Ledger
-    from tests.api.server import ApiServer, Caller
 
 NAMES = (
     ".", "..", "../..", "a/b", "/", "//", "/a", "a/", "a//b", "%2F", "%2e%2e", "%", "a?b#c",
@@ -183,3 +189,75 @@ def test_a_balance_tree_is_built_once_for_its_batch(
     later = admin.get("/v1/proofs/balances", account="alice", asset="SCI", seal=3)
     assert (gold["asset"]["symbol"], later["asset"]["symbol"]) == ("GLD", "SCI")
     assert trees.built == 4
+
+
+def test_two_idempotency_keys_are_refused(ledger: Ledger, admin: Caller) -> None:
+    """Whichever of them was meant: on the short way of a payment, and on the whole one."""
+    admin.get("/v1/ledger")
+    head = ledger.head()
+    body = {"from_account": "alice", "to_account": "bob", "amount": "1"}
+    for second in ("two", "one", ""):
+        for path in ("/v1/entries", "/v1/entries?whole=1", "/v1/groups"):
+            sent = {"movements": [body]} if "groups" in path else body
+            headers = [("Idempotency-Key", "one"), ("Idempotency-Key", second)]
+            answer = admin.client.post(path, json=sent, headers=headers)
+            if second:
+                assert (answer.status_code, answer.json()["code"]) == (
+                    400,
+                    "IDEMPOTENCY_KEY_SEVERAL",
+                )
+            assert answer.status_code in {400, 422}
+    assert ledger.head() == head
+
+
+WAITING = """
+    SELECT pid FROM pg_locks WHERE NOT granted AND relation = 'token_api_keys'::regclass
+      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+
+
+def test_a_lost_database_is_told_as_such(postgres_url: str) -> None:
+    """What it said is not repeated; it is asked again as soon as it is there again."""
+    pay = {"from_account": "alice", "to_account": "bob", "amount": "1"}
+    requests: list[tuple[str, str, object]] = [
+        ("GET", "/api/token/balance/alice", None),
+        ("GET", "/v1/supply", None),
+        ("POST", "/v1/entries", pay),
+        ("POST", "/v1/groups", {"movements": [pay]}),
+    ]
+    answers: list[httpx.Response] = []
+    with small_ledger(postgres_url) as ledger:
+        server = ApiServer(ledger)
+        try:
+            caller = Caller(server.client(server.token("post")))
+            caller.get("/v1/ledger")
+
+            def ask(method: str, path: str, body: object) -> None:
+                answers.append(caller.write(path, body, key=path, method=method))
+
+            asking = [threading.Thread(target=ask, args=each) for each in requests]
+            with psycopg.connect(libpq(postgres_url), autocommit=True) as outside:
+                outside.execute("BEGIN")
+                outside.execute("LOCK TABLE token_api_keys")
+                for thread in asking:
+                    thread.start()
+                lost: set[int] = set()
+                while len(lost) < len(asking):  # each waits to know whether its key still stands
+                    lost = {row[0] for row in outside.execute(WAITING)}
+                for pid in lost:
+                    outside.execute("SELECT pg_terminate_backend(%s)", (pid,))
+                for thread in asking:
+                    thread.join()
+            for answer in answers:
+                found = (
+                    answer.status_code,
+                    answer.json()["code"],
+                    answer.headers.get("retry-after"),
+                )
+                assert found == (503, "DATABASE_UNAVAILABLE", "1"), answer.text
+                assert "terminat" not in answer.text
+            again = [caller.write(path, body, key=path, method=it) for it, path, body in requests]
+            assert [answer.status_code for answer in again] == [200, 200, 201, 201]
+            assert len(ledger.get_statement("bob")) == 3
+        finally:
+            server.stop()
