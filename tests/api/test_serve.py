@@ -6,16 +6,20 @@ import itertools
 import os
 import re
 import signal
+import socket
+import sqlite3
 import subprocess
 import sys
 import threading
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
 from ledger import Entry, Ledger
+from ledger.engine import sqlite_path
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = [sys.executable, "-c", "from bridge.cli import main; main()"]
@@ -209,3 +213,47 @@ def test_what_is_cut_off_under_load_is_neither_lost_nor_doubled(any_url: str, ho
         assert len(entries) == len(posted) == len(answered) + len(payers.unanswered)
         assert ledger.get_balance("bob") == 1_000 * TOKEN + len(entries) * TOKEN // 1_000
         assert ledger.audit().ok
+
+
+def test_a_write_that_waits_is_finished_after_the_end_was_asked_for(url: str) -> None:
+    """Another program holds the journal while SIGTERM comes; then it lets go."""
+    token = run(url, "key", "create", "--name", "slow", "--scope", "post").strip()
+    served = Served(url, "--rate", "100000", "--burst", "100000")
+    answers: list[httpx.Response] = []
+    with httpx.Client(base_url=served.url, trust_env=False, timeout=240) as client:
+        client.headers["Authorization"] = f"Bearer {token}"
+        for key in ("first", "second"):
+            assert pay(client, key).status_code == 201
+        outside = sqlite3.connect(str(sqlite_path(url)), isolation_level=None)
+        outside.execute("BEGIN IMMEDIATE")
+        waiting = threading.Thread(target=lambda: answers.append(pay(client, "waits")))
+        waiting.start()
+        with httpx.Client(base_url=served.url, trust_env=False) as other:
+            other.headers["Authorization"] = f"Bearer {token}"
+            while "evm_ledger_writes_under_way 1.0" not in other.get("/metrics").text:
+                threading.Event().wait(0.01)
+        served.process.send_signal(signal.SIGTERM)
+        wait_until_closed(served)
+        assert not answers
+        outside.execute("COMMIT")
+        outside.close()
+        waiting.join(240)
+    assert [answer.status_code for answer in answers] == [201]
+    assert served.end() == (0, "")
+    with Ledger.open(url) as ledger:
+        assert [named(entry) for entry in ledger.get_statement("bob")[1:]] == [
+            "first",
+            "second",
+            "waits",
+        ]
+
+
+def wait_until_closed(served: Served) -> None:
+    """Wait until a server takes no connection any more."""
+    place = urlsplit(served.url)
+    while True:
+        try:
+            socket.create_connection((str(place.hostname), int(place.port or 0))).close()
+        except ConnectionRefusedError:
+            return
+        threading.Event().wait(0.01)
