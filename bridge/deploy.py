@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from ledger import Asset, Ledger
     from ledger.model import Address
 
+_PLANNED: Final = "If this chain charges gas by EIP-8037, say --rules planned"
 _BEGIN_ANEW: Final = "Create the ledger with --registrar, or say --allow-own-registrar"
 
 
@@ -99,10 +100,11 @@ def deploy(
         owned = _owned(chain, signer, asset)
         address = token_creation(ledger.identity.ledger_id, owned).address
         _check_nobody_there(ledger, owned, address)
-    most = limits.transaction_gas
     with Sender(
-        ledger, chain, signer, fees=fees, patience=patience, gas_cap=most, say=say
-    ) as sender:
+        ledger, chain, signer, fees=fees, patience=patience,
+        gas_cap=limits.transaction_gas, gas_advice="" if limits.rules.slot_state else _PLANNED,
+        say=say,
+    ) as sender:  # fmt: skip
         sender.settle()
         ensure_deployment_proxy(sender)
         factory = _create(sender, "AccountFactory", factory_creation(), Subject())

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
 PURPOSE: Final = "replay"
 PURPOSES: Final = frozenset({PURPOSE, *DEFERRAL_PURPOSES})
+_GAS_ADVICE: Final = "Give this chain's own --gas-cap, --block-gas and --rules"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +146,7 @@ def replay(
     work.check(signer)
     sender = Sender(
         ledger, chain, signer, fees=fees, patience=patience,
-        gas_cap=work.limits.transaction_gas, say=say, landed=work.note,
+        gas_cap=work.limits.transaction_gas, gas_advice=_GAS_ADVICE, say=say, landed=work.note,
     )  # fmt: skip
     try:
         with sender:

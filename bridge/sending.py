@@ -68,6 +68,7 @@ class Sender:
         fees: FeePolicy | None = None,
         patience: Patience | None = None,
         gas_cap: int = TRANSACTION_GAS_CAP,
+        gas_advice: str = "",
         say: Callable[[str], None] | None = None,
         landed: Callable[[Landed], None] | None = None,
     ) -> None:
@@ -80,6 +81,7 @@ class Sender:
             fees: how much may be offered for gas; `FeePolicy()` unless given.
             patience: how long the chain is waited for; `Patience()` unless given.
             gas_cap: the most gas that one transaction may have.
+            gas_advice: what to do where one needs more, for the end of that error.
             say: is told, in a sentence, what is being waited for.
             landed: is told of each transaction that is found in a block, of earlier runs too.
         """
@@ -90,6 +92,7 @@ class Sender:
         self._fees = fees or FeePolicy()
         self._patience = patience or Patience()
         self._gas_cap = gas_cap
+        self._gas_advice = f". {gas_advice}" if gas_advice else ""
         self._say = say or _ignore
         self._landed = landed or _ignore
         self._hand: Hand | None = None
@@ -321,8 +324,8 @@ class Sender:
         needed = self.chain.estimate_gas(self.address, to, data, value=value)
         if needed > self._gas_cap:
             raise TransactionError(
-                f"it needs {needed} gas, a transaction may have {self._gas_cap} "
-                "(--gas-cap, --block-gas)"
+                f"it needs {needed} gas, and by the given limits a transaction may have no more "
+                f"than {self._gas_cap} on this chain: it was not sent{self._gas_advice}"
             )
         return min(gas or needed + needed // 8, self._gas_cap)
 

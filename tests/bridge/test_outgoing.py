@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bridge.authorisations import ClaimAuthorisation, write_authorisation
+from bridge.batches import Limits
 from bridge.calls import ask
 from bridge.chain import Chain
 from bridge.claims import send_claim
@@ -29,6 +30,7 @@ from bridge.live_accounts import deploy_account, execute, prepare_account, read_
 from bridge.live_operators import accept_operator, transfer_operator
 from bridge.outbox import Outbox
 from bridge.outbox_file import OutboxFile
+from bridge.plan_rules import PLANNED
 from bridge.replay import replay
 from bridge.sending import Sender
 from ledger import BusyError, FieldError, Ledger, LedgerError
@@ -502,6 +504,23 @@ def test_what_a_contract_refuses_is_not_stored(
     chain.request("anvil_setCode", str(REGISTRAR.address), "0x60006000fd")  # it answers for none
     with pytest.raises(RevertedError, match="InvalidSignature"):
         send_claim(outbox, chain, signer, replace(claim, signature=b"\x01"))
+    assert attempts(outbox, chain) == []
+
+
+def test_too_much_gas_is_refused_with_options_that_there_are(
+    book: Ledger, outbox: OutboxFile, chain: Chain, signer: Signer
+) -> None:
+    """Most commands have none: only what names its limits is told of them."""
+    needs = r"needs [\d]+ gas, and by the given limits .* no more than "
+    with (
+        Sender(outbox, chain, signer, gas_cap=20_000) as sender,
+        pytest.raises(TransactionError, match=needs + r"20000 on this chain: it was not sent$"),
+    ):
+        sender.send("pay", WALLET.address, value=1)
+    with pytest.raises(TransactionError, match=needs + "300000 .* by EIP-8037, say --rules plan"):
+        deploy(book, chain, signer, limits=Limits(gas=300_000))
+    with pytest.raises(TransactionError, match=needs + r"1000000 on this chain: it was not sent$"):
+        deploy(book, chain, signer, limits=Limits(block_gas=1_000_000, rules=PLANNED))
     assert attempts(outbox, chain) == []
 
 
