@@ -10,6 +10,7 @@ from bridge.errors import (
     ChainError,
     FeeTooLowError,
     FundsError,
+    GasTooLowError,
     NonceUsedError,
     ReorganisedError,
     RpcError,
@@ -195,8 +196,8 @@ class Chain(Ethereum):
         mined and that failed.
 
         Raises:
-            NonceUsedError, UnderpricedError, FeeTooLowError, FundsError: what the node has against
-                it; it does not know the transaction, another node may.
+            NonceUsedError, UnderpricedError, FeeTooLowError, GasTooLowError, FundsError: what the
+                node has against it; it does not know the transaction, another node may.
             ChainError: the error, if the chain does not know the transaction.
         """
         try:
@@ -265,6 +266,7 @@ _ERRORS: Final[tuple[tuple[type[RpcError], tuple[str, ...]], ...]] = (
         ("less than block base fee", "too low for the next block", "underpriced", "feetoolow",
          "gas price below"),
     ),
+    (GasTooLowError, ("intrinsic gas", "intrinsic_gas", "intrinsicgas", "requires at least")),
 )  # fmt: skip
 """What nodes say against a transaction: Anvil, Hardhat, geth, Nethermind, Besu, Erigon."""
 _NO_FUNDS: Final = ("insufficient funds", "insufficientfunds", "enough funds", "upfront cost")

@@ -141,6 +141,10 @@ class FeeTooLowError(RpcError):
     """The transaction offers less than a block asks for now."""
 
 
+class GasTooLowError(RpcError):
+    """The transaction has less gas than it takes to begin with: nothing but another one helps."""
+
+
 class FeeCapError(ChainError):
     """Gas costs more than it may: raise the cap (`--max-fee`), or run again when it is cheaper."""
 

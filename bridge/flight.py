@@ -9,6 +9,7 @@ from bridge.errors import (
     ChainError,
     FeeTooLowError,
     FundsError,
+    GasTooLowError,
     NonceUsedError,
     TransactionError,
     UnderpricedError,
@@ -214,6 +215,7 @@ class Flight:
         Raises:
             TransactionError: nothing was mined in time.
             FundsError: the key cannot pay any more.
+            GasTooLowError: the node takes no transaction with so little gas.
             SignerError: a replacement was not signed.
             ChainError: the node has not done its part for too long.
         """
@@ -227,7 +229,7 @@ class Flight:
                 if self._is_over():
                     return None
                 self._trouble.note(is_so=False)
-            except FundsError:
+            except (FundsError, GasTooLowError):
                 raise
             except ChainError as error:
                 if self._trouble.note(is_so=True) >= patience.silence:

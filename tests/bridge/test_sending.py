@@ -20,6 +20,7 @@ from bridge.errors import (
     FeeCapError,
     FeeTooLowError,
     FundsError,
+    GasTooLowError,
     NoAnswerError,
     NonceUsedError,
     TransactionError,
@@ -411,6 +412,8 @@ def test_errors_of_both_nodes_have_names(any_chain: Chain, signer: Signer, owner
         any_chain.send(by_hand(any_chain, signer, maxFeePerGas=1, maxPriorityFeePerGas=1))
     with pytest.raises(FundsError):
         any_chain.send(by_hand(any_chain, owner))
+    with pytest.raises(GasTooLowError):
+        any_chain.send(by_hand(any_chain, signer, gas=20_000))
     with unmined(any_chain):
         first = by_hand(any_chain, signer)
         any_chain.send(first)

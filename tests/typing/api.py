@@ -305,6 +305,8 @@ def sent(ledger: Ledger, node: bridge.Chain, signer: bridge.Signer) -> None:
             assert_type(sender.wait_until(wanted), bool)
         except (bridge.NonceUsedError, bridge.UnderpricedError, bridge.FeeTooLowError) as error:
             assert_type(error.code, int)
+        except bridge.GasTooLowError as error:
+            assert_type(error.method, str)
 
 
 def chain(ledger: Ledger) -> None:
