@@ -68,8 +68,8 @@ def test_the_public_addresses_are_those_that_the_nodes_fund(chain: Chain) -> Non
     path = "m/44'/60'/0'/0/{}".format
     found = [Account.from_mnemonic(MNEMONIC, account_path=path(n)).address for n in range(20)]
     assert list(map(str, PUBLIC_ADDRESSES)) == found
-    funded = chain.request("eth_accounts")
-    assert [account.lower() for account in funded] == [it.lower() for it in found[: len(funded)]]
+    known = {account.lower() for account in chain.request("eth_accounts")}
+    assert {it.lower() for it in found[:10]} <= known  # and whom an earlier test has impersonated
     assert Signer.for_test_chain().address == TEST_ADDRESS
     assert Signer.for_test_chain().is_public
 
