@@ -2,36 +2,29 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import click
 
-from bridge.console import PATH, bars, fields_json, limit_options
-from bridge.opened import open_export
+from bridge.console import PATH, bars, fields_json, limit_options, named_ledger
 from bridge.plan import plan
 from ledger.amounts import parse_amount
 from ledger.console import Database, database_option, example, json_option, show
 from ledger.measures import format_ratio
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from bridge.batches import Limits
     from bridge.plan import AssetPlan, Forecast, Plan, PlanTotal
-    from bridge.progress import ReportProgress
-    from ledger import Ledger
 
 _GWEI: Final = 9
 _ETHER: Final = 18
 """Decimals: a gwei is 10**9 wei, an ether 10**18."""
 
 _MOST_WEI: Final = 10**18
-
-_TYPED: Final = click.core.ParameterSource.COMMANDLINE
-"""An option that somebody wrote; a variable of the environment may stand for every command."""
 
 _SHARE: Final = "    an entry"
 
@@ -86,22 +79,9 @@ def chain_plan(
     as they are drafted. For comparison, what one ERC-20 transfer in a transaction of its own for
     each entry would take.
     """
-    if folder is not None and context.get_parameter_source("database") is _TYPED:
-        raise click.UsageError("--export and --database name two ledgers: give one of them")
-    with bars() as progress, _opened(database, folder, progress) as ledger:
+    with bars() as progress, named_ledger(context, database, folder, progress) as ledger:
         made = plan(ledger, limits=limits, progress=progress)
     show(_plan_json(made, gas_price), _plan_text(made, gas_price), as_json=as_json)
-
-
-@contextmanager
-def _opened(database: Database, folder: Path | None, progress: ReportProgress) -> Iterator[Ledger]:
-    """Give the ledger of the database, or of the export in `folder`."""
-    if folder is None:
-        with database.open() as ledger:
-            yield ledger
-    else:
-        with open_export(folder, progress=progress) as ledger:
-            yield ledger
 
 
 # --- for people ---

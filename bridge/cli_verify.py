@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import re
 import time
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 import click
 from click.core import ParameterSource
 
 from bridge.compare import replay_advice
-from bridge.console import PATH, bars, connected, fields_json, rpc_options
+from bridge.console import PATH, bars, connected, fields_json, named_ledger, rpc_options
 from bridge.locate import whereabouts
-from bridge.opened import open_export
 from bridge.verify import LEVELS, LIVE_BLOCKS, verify
 from bridge.verify_work import TAGS
 from ledger.console import (
@@ -27,13 +25,11 @@ from ledger.console import (
 from ledger.views import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from bridge.chain import Chain
     from bridge.compare import Difference
     from bridge.locate import Located
-    from bridge.progress import ReportProgress
     from bridge.verify import AssetVerified, VerifyReport
     from ledger import Ledger
 
@@ -116,7 +112,7 @@ def chain_verify(
     _check_usage(context, level, where=where)
     with (
         bars() as progress,
-        _opened(database, folder, progress) as ledger,
+        named_ledger(context, database, folder, progress) as ledger,
         connected(rpc, chain_id) as chain,
     ):
         if where:
@@ -157,17 +153,6 @@ def _find(ledger: Ledger, chain: Chain, block: str) -> list[Located]:
         for asset in ledger.assets()
         if ledger.head(asset.symbol).seq or asset.operator is not None
     ]
-
-
-@contextmanager
-def _opened(database: Database, folder: Path | None, progress: ReportProgress) -> Iterator[Ledger]:
-    """Give the ledger to verify: an export's, if one is named."""
-    if folder is None:
-        with database.open() as ledger:
-            yield ledger
-    else:
-        with open_export(folder, progress=progress) as ledger:
-            yield ledger
 
 
 def _where(found: list[Located]) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from bridge.batches import (
     BLOCK_GAS,
@@ -23,6 +24,7 @@ from bridge.batches import (
 from bridge.chain import Chain
 from bridge.errors import KeyFileError
 from bridge.links import check_contract_link
+from bridge.opened import open_export
 from bridge.plan_rules import RULES
 from ledger.console import progress
 from ledger.weights import MAX_ENTRIES
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from bridge.progress import Progress, ReportProgress
+    from ledger import Ledger
+    from ledger.console import Database
     from ledger.links import Link
     from ledger.model import Address, Hash32
 
@@ -40,6 +44,9 @@ R = TypeVar("R")
 DEFAULT_RPC: Final = "http://127.0.0.1:8545"
 
 PATH: Final = click.Path(path_type=Path)
+
+_TYPED: Final = ParameterSource.COMMANDLINE
+"""An option that somebody wrote; a variable of the environment may stand for every command."""
 
 
 @contextmanager
@@ -161,3 +168,22 @@ def ask_wallet(
     """
     with connected(rpc, None) as chain:
         return check_contract_link(chain, ledger_id, account_id, address, signature)
+
+
+@contextmanager
+def named_ledger(
+    context: click.Context, database: Database, folder: Path | None, progress: ReportProgress
+) -> Iterator[Ledger]:
+    """Give the ledger of the database, or of the export in `folder`.
+
+    Raises:
+        UsageError: both were written.
+    """
+    if folder is None:
+        with database.open() as ledger:
+            yield ledger
+        return
+    if context.get_parameter_source("database") is _TYPED:
+        raise click.UsageError("--export and --database name two ledgers: give one of them")
+    with open_export(folder, progress=progress) as ledger:
+        yield ledger

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -14,9 +15,12 @@ from click.testing import CliRunner
 from eth_account.messages import encode_defunct, encode_typed_data
 
 from bridge.cli import main
+from tests.support.rpc_proxy import Dropped, honest
 
 if TYPE_CHECKING:
     from eth_account.signers.local import LocalAccount
+
+    from tests.support.rpc_proxy import Forward, Json, RpcProxy
 
 PROGRAM: Final = Path(sys.executable).with_name("evm-ledger")
 
@@ -69,6 +73,32 @@ def signed(shell: Shell, account_id: str, wallet: LocalAccount, *options: str) -
     else:
         message = encode_typed_data(full_message=shell.json(*words))
     return "0x" + wallet.sign_message(message).signature.hex().removeprefix("0x")
+
+
+def kill_at_broadcast(
+    shell: Shell, *words: object, folder: Path, proxy: RpcProxy, arrives: bool
+) -> None:
+    """Run the installed program, and kill it when it broadcasts, before or after that arrives."""
+    with subprocess.Popen(
+        [PROGRAM, *map(str, words)],
+        cwd=folder,
+        env={**os.environ, "EVM_LEDGER_DATABASE": shell.database, **shell.environment},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+
+        def behave(request: Json, forward: Forward) -> Json:
+            if request["method"] == "eth_sendRawTransaction":
+                if arrives:
+                    forward(request)
+                process.kill()
+                process.wait()
+                raise Dropped
+            return forward(request)
+
+        proxy.behave = behave
+        assert process.wait(280) == -signal.SIGKILL
+    proxy.behave = honest
 
 
 def process(*words: object, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -9,7 +9,6 @@ import os
 import pty
 import re
 import shlex
-import signal
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,15 +20,14 @@ from eth_typing import HexStr
 
 from bridge.errors import ObstacleKind
 from bridge.keys import TEST_ADDRESS
-from tests.cli.shell import PROGRAM
+from tests.cli.shell import PROGRAM, kill_at_broadcast
 from tests.ledger.support import unchanged
-from tests.support.rpc_proxy import Dropped, RpcProxy, honest
+from tests.support.rpc_proxy import RpcProxy
 
 if TYPE_CHECKING:
     from tests.cli.shell import Shell
     from tests.conftest import StartNode
     from tests.support.nodes import Node
-    from tests.support.rpc_proxy import Forward, Json
 
 PAGE = Path(__file__).parents[2] / "docs" / "live.md"
 Keystore = tuple[Path, Path, str]
@@ -147,26 +145,7 @@ def test_a_kill_while_it_is_sent(
         for words in (["seal"], ["chain", "deploy", *sign, own], ["chain", "replay", *sign]):
             stocked.run(*words)
         finalize = ["chain", "finalize", "--yes", "--allow-unfinalized", own, *sign]
-        with subprocess.Popen(
-            [PROGRAM, *finalize],
-            cwd=folder,
-            env={**os.environ, "EVM_LEDGER_DATABASE": stocked.database},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        ) as process:
-
-            def behave(request: Json, forward: Forward) -> Json:
-                if request["method"] == "eth_sendRawTransaction":
-                    if arrives:
-                        forward(request)
-                    process.kill()
-                    process.wait()
-                    raise Dropped
-                return forward(request)
-
-            proxy.behave = behave
-            assert process.wait(240) == -signal.SIGKILL
-        proxy.behave = honest
+        kill_at_broadcast(stocked, *finalize, folder=folder, proxy=proxy, arrives=arrives)
         assert stocked.fails("mint", "alice", "1").startswith("ASSET_CLOSED")
         assert "SCI was live already on chain 10" in stocked.run(*finalize)
         assert stocked.fails("mint", "alice", "1").startswith("ASSET_CLOSED")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
-import subprocess
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,17 +14,14 @@ from bridge.keys import TEST_ADDRESS
 from bridge.outbox import Outbox
 from bridge.outbox_file import OutboxFile
 from ledger import Ledger
-from tests.cli.shell import PROGRAM
-from tests.support.rpc_proxy import Dropped, RpcProxy, honest
+from tests.cli.shell import kill_at_broadcast
+from tests.support.rpc_proxy import RpcProxy
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from bridge.outbox import Attempt
     from tests.cli.shell import Shell
     from tests.conftest import StartNode
     from tests.support.nodes import Node
-    from tests.support.rpc_proxy import Forward, Json
 
 WALLET = "0x1111111111111111111111111111111111111111"
 SEND = ["chain", "claim", "send", "claim.json"]
@@ -123,25 +118,7 @@ def test_a_kill_while_it_is_sent(
     with closing(RpcProxy(anvil)) as proxy, Chain.connect(anvil.url) as chain:
         nonce = chain.next_nonce(TEST_ADDRESS)
         outsider.environment["EVM_LEDGER_RPC"] = proxy.url
-        with subprocess.Popen(
-            [PROGRAM, *SEND],
-            env={**os.environ, **outsider.environment},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        ) as process:
-
-            def behave(request: Json, forward: Forward) -> Json:
-                if request["method"] == "eth_sendRawTransaction":
-                    if arrives:
-                        forward(request)
-                    process.kill()
-                    process.wait()
-                    raise Dropped
-                return forward(request)
-
-            proxy.behave = behave
-            assert process.wait() == -signal.SIGKILL
-        proxy.behave = honest
+        kill_at_broadcast(outsider, *SEND, folder=Path(), proxy=proxy, arrives=arrives)
         [before] = stored(tmp_path / "state" / "evm-ledger" / "outbox.db")
         assert before.status == "signed"
         said = outsider.run(*SEND)

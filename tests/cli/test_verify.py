@@ -14,6 +14,8 @@ from ledger.model import Address
 from tests.ledger.support import attacker
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.cli.shell import Shell
     from tests.cli.test_live import Keystore
     from tests.conftest import StartNode
@@ -80,6 +82,15 @@ def test_where_the_first_difference_is(online: Shell) -> None:
     where = {"symbol": "SCI", "entries": 2, "waiting": 1, "live": False, "difference": difference}
     assert found == {"agree": False, "assets": [where]}
     assert online.json("chain", "verify", code=1)["assets"][0]["difference"] == difference
+
+
+def test_one_ledger_is_verified_not_two(stocked: Shell, folder: Path) -> None:
+    """A database that somebody wrote is not passed over for an export."""
+    stocked.run("seal")
+    stocked.run("export", folder / "x")
+    both = ("--export", folder / "x", "--database", stocked.database)
+    said = stocked.fails("chain", "verify", *both)
+    assert "--export and --database name two ledgers: give one of them" in said
 
 
 def test_where_has_no_levels(online: Shell) -> None:
