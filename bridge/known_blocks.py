@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import select
 
 from bridge.errors import StaleBlockError
-from bridge.outbox import PLACED, submissions
+from bridge.outbox import PLACED
 from ledger.model import Hash32
+from ledger.tables import submissions
 
 if TYPE_CHECKING:
     from bridge.chain import Block, Chain

@@ -13,23 +13,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias
 
 from eth_utils.exceptions import ValidationError
-from sqlalchemy import (
-    BigInteger,
-    Integer,
-    LargeBinary,
-    Text,
-    case,
-    column,
-    func,
-    insert,
-    select,
-    table,
-    update,
-)
+from sqlalchemy import case, func, insert, select, update
 
 from bridge.fees import Fees
 from bridge.keys import SignedTransaction
 from ledger.model import Address, Hash32
+from ledger.tables import submissions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -54,33 +43,6 @@ OPEN: Final = ("signed", "sent")
 PLACED: Final = ("mined", "safe", "finalized", "failed")
 """Is in a block."""
 
-# The schema itself is made by the migrations.
-submissions: Final = table(
-    "token_submissions",
-    column("id", Integer),
-    column("asset", Integer),
-    column("chain_id", Text),
-    column("contract", LargeBinary),
-    column("number", BigInteger),
-    column("first_seq", BigInteger),
-    column("last_seq", BigInteger),
-    column("nonce", BigInteger),
-    column("tx_hash", LargeBinary),
-    column("raw", LargeBinary),
-    column("status", Text),
-    column("block_number", BigInteger),
-    column("created_at", BigInteger),
-    column("updated_at", BigInteger),
-    column("purpose", Text),
-    column("sender", LargeBinary),
-    column("gas", BigInteger),
-    column("max_fee", Text),
-    column("priority_fee", Text),
-    column("replaces", Integer),
-    column("block_hash", LargeBinary),
-    column("gas_used", BigInteger),
-    column("gas_price", Text),
-)
 _NOT_PLACED: Final = {"block_number": None, "block_hash": None, "gas_used": None, "gas_price": None}
 
 

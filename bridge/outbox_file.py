@@ -1,8 +1,8 @@
 """An outbox in a file of its own, for whoever sends without a ledger: who claims, or deploys.
 
-It is the table that a ledger has for this, with the same columns, in a SQLite file: so a row is
-whole or not there, and on the disk before anything is broadcast. One file serves all keys and
-chains of a person; a run that was cut short goes on from it.
+It is the table that a ledger has for this, in a SQLite file: so a row is whole or not there, and on
+the disk before anything is broadcast. One file serves all keys and chains of a person; a run that
+was cut short goes on from it.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from bridge.errors import OutboxFileError
 from bridge.new_files import sync_folder
 from ledger.alone import alone
 from ledger.engine import open_engine, translated_errors
+from ledger.tables import submissions
 
 if TYPE_CHECKING:
     import sqlite3
@@ -31,34 +32,6 @@ _PATIENCE: Final = 60.0
 _KIND: Final = int.from_bytes(b"evmL", "big")
 """What such a file says it is (`PRAGMA application_id`)."""
 _VERSION: Final = 1
-
-_TABLE: Final = """
-CREATE TABLE token_submissions (
-    id INTEGER NOT NULL PRIMARY KEY,
-    asset INTEGER,
-    chain_id TEXT NOT NULL,
-    contract BLOB NOT NULL,
-    number INTEGER,
-    first_seq INTEGER,
-    last_seq INTEGER,
-    nonce INTEGER NOT NULL,
-    tx_hash BLOB NOT NULL UNIQUE,
-    raw BLOB NOT NULL,
-    status TEXT NOT NULL,
-    block_number INTEGER,
-    created_at BIGINT NOT NULL,
-    updated_at BIGINT NOT NULL,
-    purpose TEXT NOT NULL,
-    sender BLOB,
-    gas INTEGER,
-    max_fee TEXT,
-    priority_fee TEXT,
-    replaces INTEGER,
-    block_hash BLOB,
-    gas_used INTEGER,
-    gas_price TEXT
-)
-"""
 
 
 class OutboxFile:
@@ -146,7 +119,7 @@ class OutboxFile:
                 )
             )
             if (kind, version, objects) == (0, 0, 0):
-                connection.execute(text(_TABLE))
+                submissions.create(connection)
                 connection.execute(text(f"PRAGMA application_id = {_KIND}"))
                 connection.execute(text(f"PRAGMA user_version = {_VERSION}"))
             elif (kind, version) != (_KIND, _VERSION):

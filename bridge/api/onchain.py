@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import or_, select
 
-from bridge.outbox import submissions
 from ledger.model import Address, Hash32
+from ledger.tables import submissions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
