@@ -49,7 +49,7 @@ def run(server: ApiServer, folder: Path, *command: str) -> str:
     done = subprocess.run(
         command, cwd=folder, capture_output=True, text=True, timeout=240, check=False,
         env={
-            **os.environ, "PATH": path, "NO_PROXY": "*",
+            **os.environ, "PATH": path, "NO_PROXY": "*", "PYTHONUNBUFFERED": "",
             "URL": server.url, "KEY": server.token("admin"),
         },
     )  # fmt: skip
