@@ -97,8 +97,9 @@ def oldest_first(path: str, lowest: int, highest: int, at: int | None, **query: 
     def to(start: int) -> str:
         return url(path, **query, at=None if start <= lowest else start)
 
+    whole = f"{highest:,}" if lowest == 1 else f"{lowest:,} to {highest:,}"
     pager = Pager(
-        f"{low:,} to {top:,} of {lowest:,} to {highest:,}" if highest >= lowest else "",
+        f"{low:,} to {top:,} of {whole}" if highest >= lowest else "",
         first=to(lowest) if low > lowest else None,
         previous=to(low - PAGE) if low > lowest else None,
         following=to(top + 1) if top < highest else None,
